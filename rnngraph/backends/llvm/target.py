@@ -1,0 +1,163 @@
+"""From LLVM text to object bytes to loaded code.
+
+Two ways through LLVM, because they suit different text. Plain scalar loops go through the O2 pipeline, whose loop
+vectoriser makes them fast. Hand-blocked kernels go straight to code generation: the pipeline would only hoist their
+tile loads over the inner loop and spill. One object may hold both; they are linked as modules before code generation.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+
+import llvmlite
+import llvmlite.binding as llvm
+
+_LOCK = threading.RLock()
+"""Held around every use of LLVM: object destruction and parsing in llvmlite are not safe to interleave."""
+
+_initialised = False
+
+
+class CompilationError(RuntimeError):
+    """LLVM refused a module; the message names the file the text was saved to."""
+
+
+def _initialise() -> None:
+    global _initialised
+    if not _initialised:
+        llvm.initialize_native_target()
+        llvm.initialize_native_asmprinter()
+        _initialised = True
+
+
+def _refused(stage: str, text: str, error: Exception) -> CompilationError:
+    with tempfile.NamedTemporaryFile("w", prefix="rnngraph-", suffix=".ll", delete=False) as file:
+        file.write(text)
+    return CompilationError(f"LLVM could not {stage} the module (text saved in {file.name}): {error}")
+
+
+class Library:
+    """Loaded machine code. Addresses stay valid as long as this object lives."""
+
+    def __init__(self, engine: llvm.ExecutionEngine) -> None:
+        self._engine = engine
+
+    def address(self, symbol: str) -> int:
+        """The address of a function of the loaded object."""
+        with _LOCK:
+            address = int(self._engine.get_function_address(symbol))
+        if not address:
+            raise KeyError(f"the loaded object has no symbol {symbol!r}")
+        return address
+
+
+class Target:
+    """A machine to generate code for: this one, unless a CPU name and feature string say otherwise."""
+
+    def __init__(self, cpu: str | None = None, features: str | None = None) -> None:
+        with _LOCK:
+            _initialise()
+            self.triple = str(llvm.get_process_triple())
+            self.cpu = str(llvm.get_host_cpu_name()) if cpu is None else cpu
+            if features is None:
+                features = str(llvm.get_host_cpu_features().flatten()) if cpu is None else ""
+            self.features = features
+            enabled = self._enabled_features()
+        self.vector_bits = 512 if "avx512f" in enabled else 256 if "avx2" in enabled else 128
+        """The widest vector registers the generated code may use."""
+        if self.triple.startswith("x86_64") and "fma" not in enabled:
+            raise CompilationError(
+                f"the CPU {self.cpu!r} has no fused multiply-add: kernels would call the C library for it"
+            )
+
+    def _enabled_features(self) -> set[str]:
+        """What the feature string switches on; a named CPU with no feature string is taken at its level."""
+        enabled = {name[1:] for name in self.features.split(",") if name.startswith("+")}
+        disabled = {name[1:] for name in self.features.split(",") if name.startswith("-")}
+        levels = {"x86-64-v3": {"avx2", "fma"}, "x86-64-v4": {"avx2", "fma", "avx512f"}}
+        return (enabled | levels.get(self.cpu, set())) - disabled
+
+    def machine_key(self) -> str:
+        """Whatever, besides the text, decides the object bytes: a component of cache keys."""
+        version = ".".join(str(part) for part in llvm.llvm_version_info)
+        return f"llvmlite-{llvmlite.__version__}/llvm-{version}/{self.triple}/{self.cpu}/{self.features}"
+
+    def _machine(self) -> llvm.TargetMachine:
+        target = llvm.Target.from_triple(self.triple)
+        return target.create_target_machine(
+            cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="default", jit=False
+        )
+
+    def _parse(self, text: str, machine: llvm.TargetMachine, context: llvm.ContextRef) -> llvm.ModuleRef:
+        try:
+            module = llvm.parse_assembly(text, context)
+            module.triple = self.triple
+            module.data_layout = str(machine.target_data)
+            module.verify()
+        except RuntimeError as error:
+            raise _refused("parse", text, error) from None
+        return module
+
+    def _build(self, optimised: str, verbatim: str) -> tuple[llvm.ModuleRef, llvm.TargetMachine, llvm.ContextRef]:
+        machine = self._machine()
+        context = llvm.create_context()
+        module = self._parse(optimised, machine, context)
+        if optimised.strip():
+            _optimise(module, machine)
+        if verbatim.strip():
+            kernels = self._parse(verbatim, machine, context)
+            hidden = [
+                function.name for function in kernels.functions
+                if not function.is_declaration and function.visibility.name == "hidden"
+            ]  # fmt: skip
+            try:
+                module.link_in(kernels)
+            except RuntimeError as error:
+                raise _refused("link", optimised + "\n; ---- verbatim ----\n" + verbatim, error) from None
+            # Shape-named kernels must not clash when several objects are linked into one library.
+            for name in hidden:
+                function = module.get_function(name)
+                function.visibility = "default"
+                function.linkage = "internal"
+        return module, machine, context
+
+    def compile(self, optimised: str = "", verbatim: str = "") -> bytes:
+        """Object bytes of the two texts together: the first goes through O2, the second does not.
+
+        Functions of `verbatim` with hidden visibility may be called from `optimised` (which declares them) and are
+        made internal to the object.
+        """
+        with _LOCK:
+            module, machine, _context = self._build(optimised, verbatim)
+            try:
+                return bytes(machine.emit_object(module))
+            except RuntimeError as error:
+                raise _refused("generate code for", optimised + verbatim, error) from None
+
+    def assembly(self, optimised: str = "", verbatim: str = "") -> str:
+        """What `compile` would put in the object, as assembly text, for people and tests."""
+        with _LOCK:
+            module, machine, _context = self._build(optimised, verbatim)
+            return str(machine.emit_assembly(module))
+
+    def load(self, object_bytes: bytes) -> Library:
+        """Map object bytes into this process, ready to call."""
+        with _LOCK:
+            engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), self._machine())
+            try:
+                engine.add_object_file(llvm.ObjectFileRef.from_data(object_bytes))
+                engine.finalize_object()
+            except RuntimeError as error:
+                raise CompilationError(f"LLVM could not load an object of {len(object_bytes)} bytes: {error}") from None
+            return Library(engine)
+
+
+def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
+    """The O2 pipeline with both vectorisers, tuned for the machine."""
+    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options.loop_vectorization = True
+    options.slp_vectorization = True
+    options.loop_interleaving = True
+    builder = llvm.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)

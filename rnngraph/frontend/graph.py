@@ -1,0 +1,700 @@
+"""Graph, Operation and Tensor: views on an open IR graph that hold what only TensorFlow has.
+
+An `Operation` stands for one IR node (the last one, where TensorFlow's op takes several); a `Tensor` for a value. Names,
+types as TensorFlow prints them, collections and control dependencies live here, not in the IR.
+
+Other frontend rooms make ops with `emit`. Python operators on tensors are looked up in `OVERLOADS`, which `math.py` and
+`array.py` fill, so that this module need not import them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rnngraph.errors import located
+from rnngraph.frontend.names import Names
+from rnngraph.frontend.shapes import TensorShape, as_shape
+from rnngraph.ir import graph as ir
+from rnngraph.ir.graph import Builder, Node, Origin, Value
+from rnngraph.ir.op import OpDef, lookup
+from rnngraph.ir.types import DType, RefType, TensorType
+
+OVERLOADS: dict[str, Callable[..., Any]] = {}
+"""Tensor operator name ("__add__", ...) -> function(tensor, ...)."""
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+def user_line() -> str:
+    """The innermost line of code outside this package: "model.py:41 in build"."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    code = frame.f_code
+    return f"{os.path.basename(code.co_filename)}:{frame.f_lineno} in {code.co_name}"
+
+
+class FrontendBuilder(Builder):
+    """A builder whose nodes get r1.4's names, control edges and the user's line."""
+
+    def __init__(self, graph: ir.Graph, parent: Builder | None = None, owner: Graph | None = None) -> None:
+        super().__init__(graph, parent)
+        self.owner = owner if owner is not None else getattr(parent, "owner", None)
+
+    def describe(self, op: OpDef, name: str) -> tuple[str, tuple[Node, ...], Origin]:
+        """See Builder."""
+        assert self.owner is not None
+        return self.owner._describe(op, name)
+
+
+class Operation:
+    """A node as TensorFlow shows it. `outputs` are its tensors. Source: tf.Operation."""
+
+    def __init__(self, graph: Graph, name: str, type: str, node: Node | None, inputs: Sequence[Tensor],
+                 values: Sequence[Value]) -> None:
+        self.graph = graph
+        self.name = name
+        self.type = type
+        self.node = node
+        self.inputs = list(inputs)
+        self.outputs = [Tensor(self, i, v) for i, v in enumerate(values)]
+        self.device = graph._device_string()
+        self.gradient_name: str | None = graph._gradient_overrides.get(type)
+        self._id = graph._register(self)
+
+    @property
+    def control_inputs(self) -> list[Operation]:
+        """The ops that run before this one by control edges."""
+        after = self.node.after if self.node is not None else ()
+        return [self.graph.operation_of(n) for n in after]
+
+    @property
+    def traceback(self) -> list[str]:
+        """Where the user's code made this op."""
+        line = self.node.origin.line if self.node is not None else None
+        return [line] if line else []
+
+    @property
+    def op_def(self) -> OpDef | None:
+        """The declaration of the IR op behind this one."""
+        return self.node.op if self.node is not None else None
+
+    @property
+    def node_def(self) -> Operation:
+        """The op itself: name, type and attributes are all on it."""
+        return self
+
+    def get_attr(self, name: str) -> Any:
+        """An attribute. Raises ValueError (phrase: `No attr named`)."""
+        if self.node is not None and name in self.node.attrs:
+            return self.node.attrs[name]
+        if name in ("T", "dtype") and self.outputs:
+            return self.outputs[0].dtype
+        raise ValueError(f"No attr named '{name}' in op {self.name!r} ({self.type})")
+
+    def values(self) -> tuple[Tensor, ...]:
+        """The outputs."""
+        return tuple(self.outputs)
+
+    def colocation_groups(self) -> list[bytes]:
+        """Only itself: placement has no meaning here."""
+        return [f"loc:@{self.name}".encode()]
+
+    def run(self, feed_dict: Mapping[Any, Any] | None = None, session: Any = None) -> None:
+        """Run this op in the default session or the one given."""
+        evaluate(self, feed_dict, session)
+
+    def __repr__(self) -> str:
+        return f"<tf.Operation '{self.name}' type={self.type}>"
+
+    __str__ = __repr__
+
+    def __deepcopy__(self, memo: object) -> Operation:
+        return self
+
+
+def _overload(name: str) -> Callable[..., Any]:
+    def method(self: Tensor, *args: Any) -> Any:
+        return OVERLOADS[name](self, *args)
+    method.__name__ = name
+    return method
+
+
+class Tensor:
+    """A value as TensorFlow shows it: symbolic, named, with a static shape. Source: tf.Tensor."""
+
+    __array_priority__ = 100
+    __slots__ = ("_shape", "op", "source", "value", "value_index", "__weakref__")
+
+    def __init__(self, op: Operation, value_index: int, value: Value) -> None:
+        self.op = op
+        self.value_index = value_index
+        self.value = value
+        self.source = value
+        """What feeds replace; `value` may be a refinement of it made by `set_shape`."""
+        self._shape: TensorShape | None = None
+        op.graph._tensors[value] = self
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that the tensor belongs to."""
+        return self.op.graph
+
+    @property
+    def name(self) -> str:
+        """`<op name>:<output index>`."""
+        return f"{self.op.name}:{self.value_index}"
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return self.value.type.dtype
+
+    @property
+    def device(self) -> str:
+        """The recorded device string; devices have no effect."""
+        return self.op.device
+
+    @property
+    def shape(self) -> TensorShape:
+        """The static shape, as r1.4 infers it."""
+        if self._shape is None:
+            t = self.value.type
+            shape = t.shape if isinstance(t, TensorType) else None
+            self._shape = TensorShape(None if shape is None else [d if isinstance(d, int) else None for d in shape])
+        return self._shape
+
+    def get_shape(self) -> TensorShape:
+        """The static shape."""
+        return self.shape
+
+    def set_shape(self, shape: Any) -> None:
+        """Merge `shape` into the static shape. Raises ValueError (phrase: `are not compatible`)."""
+        merged = self.shape.merge_with(as_shape(shape))
+        t = self.value.type
+        if merged.ndims is not None and isinstance(t, TensorType):
+            wanted = tuple(merged.as_list())
+            if t.shape is None or any(w is not None and w != d for w, d in zip(wanted, t.shape, strict=True)):
+                graph = self.graph
+                self.value = graph._builder_for(self.value).node(
+                    "refine", [self.value], {"shape": wanted}, origin=Origin(user_line())).results[0]
+                graph._tensors[self.value] = self
+        self._shape = merged
+
+    def consumers(self) -> list[Operation]:
+        """The ops that read this tensor."""
+        return [op for op in self.graph._operations if any(t is self for t in op.inputs)]
+
+    def eval(self, feed_dict: Mapping[Any, Any] | None = None, session: Any = None) -> Any:
+        """The value in the default session or the one given."""
+        return evaluate(self, feed_dict, session)
+
+    def __repr__(self) -> str:
+        return f"<tf.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
+
+    def __str__(self) -> str:
+        shape = f", shape={self.shape}" if self.shape.ndims is not None else ""
+        return f'Tensor("{self.name}"{shape}, dtype={self.dtype.name})'
+
+    def __deepcopy__(self, memo: object) -> Tensor:
+        return self
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __bool__(self) -> bool:
+        raise TypeError("Using a `tf.Tensor` as a Python `bool` is not allowed. Use `if t is not None:` to test if a "
+                        f"tensor is defined, and tf.cond for a branch on its value. The tensor is {self!r}.")
+
+    __nonzero__ = __bool__
+
+    def __iter__(self) -> Iterator[Tensor]:
+        raise TypeError(f"'Tensor' object is not iterable: {self!r}; tf.unstack gives a list of its slices, "
+                        "tf.map_fn or tf.while_loop run over them.")
+
+    def __len__(self) -> int:
+        raise TypeError(f"object of type 'Tensor' has no len(): {self!r}; use tf.shape(t)[0] or t.shape[0].")
+
+    def __int__(self) -> int:
+        raise TypeError(f"int() argument must be a number, not {self!r}; run it in a session first.")
+
+    __float__ = __index__ = __int__
+
+
+_OPERATORS = ["add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"]
+for _name in [f"__{r}{n}__" for n in _OPERATORS for r in ("", "r")] + [
+        "__neg__", "__abs__", "__invert__", "__lt__", "__le__", "__gt__", "__ge__", "__getitem__"]:
+    setattr(Tensor, _name, _overload(_name))
+
+
+class Graph:
+    """A TensorFlow graph: an open IR graph with names, collections and scopes. Source: tf.Graph (r1.4)."""
+
+    building_function = False
+
+    def __init__(self) -> None:
+        self.ir = ir.Graph("main")
+        self._builders: list[Builder] = [FrontendBuilder(self.ir, None, self)]
+        self._root = self._builders[0]
+        self._names = Names()
+        self._operations: list[Operation] = []
+        self._by_name: dict[str, Operation] = {}
+        self._by_node: dict[Node, Operation] = {}
+        self._tensors: dict[Value, Tensor] = {}
+        self._collections: dict[Any, list[Any]] = {}
+        self._controls: list[list[Node]] = []
+        self._devices: list[Any] = []
+        self._gradient_overrides: dict[str, str] = {}
+        self._unfeedable: set[Tensor] = set()
+        self._unfetchable: set[Tensor] = set()
+        self._seed: int | None = None
+        self._origin: Origin | None = None
+        self._finalized = False
+        self._lock = threading.RLock()
+        self.states: dict[str, Any] = {}
+        """Room for other frontend modules: variable scope state, layer counters, ..."""
+
+    def __deepcopy__(self, memo: object) -> Graph:
+        return self
+
+    # --- making ops ------------------------------------------------------------------------------------------
+
+    @property
+    def builder(self) -> Builder:
+        """The builder of the region being built: the outermost graph, a loop body or a branch."""
+        return self._builders[-1]
+
+    def _builder_for(self, value: Value) -> Builder:
+        """The builder whose graph holds `value`, which must be under construction."""
+        for builder in reversed(self._builders):
+            if builder.graph is value.graph:
+                return builder
+        return self._builders[-1]
+
+    @contextmanager
+    def region(self, builder: Builder) -> Iterator[Builder]:
+        """Build into a region; control dependencies from outside do not reach into it."""
+        controls, self._controls = self._controls, []
+        self._builders.append(builder)
+        try:
+            with ir.building(builder):
+                yield builder
+        finally:
+            self._builders.pop()
+            self._controls = controls
+
+    @contextmanager
+    def outermost(self) -> Iterator[Builder]:
+        """Build into the outermost graph, outside any loop or branch (variables' nodes)."""
+        builders, self._builders = self._builders, self._builders[:1]
+        controls, self._controls = self._controls, []
+        try:
+            with ir.building(self._root):
+                yield self._root
+        finally:
+            self._builders, self._controls = builders, controls
+
+    def _describe(self, op: OpDef, name: str) -> tuple[str, tuple[Node, ...], Origin]:
+        if self._finalized:
+            raise RuntimeError("Graph is finalized and cannot be modified.")
+        here = self.builder.graph
+        after = dict.fromkeys(n for group in self._controls for n in group if n.graph is here)
+        origin = self._origin or Origin(user_line(), self._names.scope)
+        return name, tuple(after), origin
+
+    def emit(self, op: str | OpDef, inputs: Sequence[Tensor | Value] = (), attrs: Mapping[str, Any] | None = None, *,
+             name: str | None = None, type: str | None = None) -> Operation:
+        """Append an IR node and show it as an op. `type` is TensorFlow's op type, also the default name."""
+        self._check_not_finalized()
+        tensors = [t for t in inputs if isinstance(t, Tensor)]
+        for t in tensors:
+            if t.graph is not self:
+                raise ValueError(f"{t} must be from the same graph as {tensors[0] if tensors[0] is not t else self}.")
+        definition = op if isinstance(op, OpDef) else lookup(op)
+        kind = type or _camel(definition.name)
+        values = [t.value if isinstance(t, Tensor) else t for t in inputs]
+        with self._lock:
+            builder = self.builder
+            reserved = self._names.op(name or kind)
+            try:
+                node = builder.node(definition, values, attrs, name=reserved)
+            except (ValueError, TypeError) as error:
+                raise _with_place(error, reserved, kind) from None
+            return Operation(self, reserved, kind, node, tensors, node.results)
+
+    def view(self, value: Value, name: str, type: str = "Identity", inputs: Sequence[Tensor] = ()) -> Tensor:
+        """Show an existing value as the output of an op of its own name (loop results, gradients)."""
+        return Operation(self, self._names.op(name), type, value.node, inputs, [value]).outputs[0]
+
+    def _register(self, op: Operation) -> int:
+        self._check_not_finalized()
+        self._operations.append(op)
+        self._by_name.setdefault(op.name, op)
+        if op.node is not None:
+            self._by_node.setdefault(op.node, op)
+        return len(self._operations)
+
+    def tensor_of(self, value: Value) -> Tensor:
+        """The view of a value, made now if it has none."""
+        if value not in self._tensors:
+            node = value.node
+            label = value.hint or (node.op.name if node is not None else "arg")
+            if node is None:
+                return Operation(self, self._names.op(label), "Arg", None, [], [value]).outputs[0]
+            made = self.operation_of(node)
+            return made.outputs[value.index]
+        return self._tensors[value]
+
+    def operation_of(self, node: Node) -> Operation:
+        """The view of a node, made now if it has none."""
+        if node not in self._by_node:
+            kind = _camel(node.op.name)
+            inputs = [self.tensor_of(v) for v in node.operands if not isinstance(v.type, RefType)]
+            Operation(self, self._names.op(node.name or kind), kind, node, inputs, node.results)
+        return self._by_node[node]
+
+    # --- default graph, state -------------------------------------------------------------------------------
+
+    @contextmanager
+    def as_default(self) -> Iterator[Graph]:
+        """Make this the default graph inside the block. Raises AssertionError (phrase: `Nesting violated`)."""
+        _default.stack.append(self)
+        try:
+            yield self
+        finally:
+            if not _default.stack or _default.stack[-1] is not self:
+                raise AssertionError("Nesting violated for default graph: leave `as_default` blocks in reverse order")
+            _default.stack.pop()
+
+    def finalize(self) -> None:
+        """Forbid any further change."""
+        self._finalized = True
+
+    @property
+    def finalized(self) -> bool:
+        """Whether the graph may no longer change."""
+        return self._finalized
+
+    def _check_not_finalized(self) -> None:
+        if self._finalized:
+            raise RuntimeError("Graph is finalized and cannot be modified.")
+
+    def _unsafe_unfinalize(self) -> None:
+        self._finalized = False
+
+    @property
+    def seed(self) -> int | None:
+        """The graph-level random seed."""
+        return self._seed
+
+    @seed.setter
+    def seed(self, seed: int | None) -> None:
+        self._seed = seed
+
+    @property
+    def version(self) -> int:
+        """The number of ops made so far: the id of the last op."""
+        return len(self._operations)
+
+    _last_id = version
+
+    # --- names, scopes, dependencies -------------------------------------------------------------------------
+
+    def unique_name(self, name: str, mark_as_used: bool = True) -> str:
+        """A name in the current scope that is not taken."""
+        return self._names.unique(name, mark_as_used)
+
+    def get_name_scope(self) -> str:
+        """The current name scope, without a slash at the end."""
+        return self._names.scope
+
+    @contextmanager
+    def name_scope(self, name: Any) -> Iterator[str]:
+        """Open a name scope; yields `full/`. Source: tf.Graph.name_scope."""
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"A scope name must be a string or None, not {name!r}.")
+        previous = self._names.scope
+        self._names.scope = entered = self._names.enter(name)
+        try:
+            yield entered + "/" if entered else ""
+        finally:
+            self._names.scope = previous
+
+    @contextmanager
+    def control_dependencies(self, control_inputs: Sequence[Any] | None) -> Iterator[None]:
+        """Ops made inside run after those given; None clears. Source: tf.Graph.control_dependencies."""
+        if control_inputs is None:
+            with self.outermost():
+                yield
+            return
+        nodes = [n for c in control_inputs for n in self.control_nodes(c)]
+        self._controls.append(nodes)
+        try:
+            yield
+        finally:
+            self._controls.pop()
+
+    def control_nodes(self, item: Any) -> list[Node]:
+        """The nodes that a control input stands for. Raises TypeError (phrase: `Can not convert a`)."""
+        for attribute in ("_as_control_inputs",):
+            expand = getattr(item, attribute, None)
+            if expand is not None:
+                return [n for part in expand() for n in self.control_nodes(part)]
+        element = self.as_graph_element(item)
+        node = element.value.node if isinstance(element, Tensor) else element.node
+        return [node] if node is not None else []
+
+    @contextmanager
+    def device(self, device_name_or_function: Any) -> Iterator[None]:
+        """Record a device; it has no effect."""
+        self._devices.append(device_name_or_function)
+        try:
+            yield
+        finally:
+            self._devices.pop()
+
+    def _device_string(self) -> str:
+        return next((d for d in reversed(self._devices) if isinstance(d, str)), "")
+
+    @contextmanager
+    def colocate_with(self, op: Any, ignore_existing: bool = False) -> Iterator[None]:
+        """Accepted, without effect."""
+        yield
+
+    @contextmanager
+    def container(self, container_name: str) -> Iterator[str]:
+        """Accepted, without effect."""
+        yield container_name
+
+    @contextmanager
+    def gradient_override_map(self, op_type_map: Mapping[str, str]) -> Iterator[None]:
+        """Ops made inside use the gradient registered under the mapped name."""
+        if not isinstance(op_type_map, Mapping):
+            raise TypeError("op_type_map must be a dictionary mapping op types to registered gradient names")
+        for key, value in op_type_map.items():
+            if not isinstance(key, str) or not isinstance(value, str):
+                raise TypeError(f"op_type_map must map strings to strings, but has {key!r}: {value!r}")
+        saved = self._gradient_overrides
+        self._gradient_overrides = {**saved, **op_type_map}
+        try:
+            yield
+        finally:
+            self._gradient_overrides = saved
+
+    # --- elements ----------------------------------------------------------------------------------------------
+
+    def get_operations(self) -> list[Operation]:
+        """All ops in creation order."""
+        return list(self._operations)
+
+    def get_operation_by_name(self, name: str) -> Operation:
+        """The op of that name. Raises KeyError, TypeError or ValueError as `as_graph_element` does."""
+        if not isinstance(name, str):
+            raise TypeError(f"Operation names are strings (or similar), not {type(name).__name__}.")
+        found = self.as_graph_element(name, allow_tensor=False, allow_operation=True)
+        assert isinstance(found, Operation)
+        return found
+
+    def get_tensor_by_name(self, name: str) -> Tensor:
+        """The tensor of that name. Raises KeyError, TypeError or ValueError as `as_graph_element` does."""
+        if not isinstance(name, str):
+            raise TypeError(f"Tensor names are strings (or similar), not {type(name).__name__}.")
+        found = self.as_graph_element(name, allow_tensor=True, allow_operation=False)
+        assert isinstance(found, Tensor)
+        return found
+
+    def as_graph_element(self, obj: Any, allow_tensor: bool = True, allow_operation: bool = True) -> Tensor | Operation:
+        """The tensor or op that `obj` (element, name, variable) stands for, as r1.4 resolves and refuses it."""
+        convert = getattr(obj, "_as_graph_element", None)
+        if convert is not None:
+            obj = convert()
+        wanted = " or ".join(w for w, on in (("Tensor", allow_tensor), ("Operation", allow_operation)) if on)
+        if isinstance(obj, str):
+            return self._by_string(obj, allow_tensor, allow_operation)
+        if (isinstance(obj, Tensor) and allow_tensor) or (isinstance(obj, Operation) and allow_operation):
+            if obj.graph is not self:
+                raise ValueError(f"{type(obj).__name__} {obj} is not an element of this graph.")
+            return obj
+        raise TypeError(f"Can not convert a {type(obj).__name__} into a {wanted}.")
+
+    def _by_string(self, name: str, allow_tensor: bool, allow_operation: bool) -> Tensor | Operation:
+        if ":" in name:
+            if not allow_tensor:
+                raise ValueError(f"Name {name!r} appears to refer to a Tensor, not an Operation.")
+            match = re.fullmatch(r"(.*):(\d+)", name)
+            if match is None:
+                raise ValueError(f"The name {name!r} looks a like a Tensor name, but is not a valid one. Tensor names "
+                                 'must be of the form "<op_name>:<output_index>".')
+            op = self._by_name.get(match[1])
+            if op is None:
+                raise KeyError(f"The name {name!r} refers to a Tensor which does not exist. The operation, "
+                               f"{match[1]!r}, does not exist in the graph.")
+            if int(match[2]) >= len(op.outputs):
+                raise KeyError(f"The name {name!r} refers to a Tensor which does not exist. The operation, "
+                               f"{match[1]!r}, exists but only has {len(op.outputs)} outputs.")
+            return op.outputs[int(match[2])]
+        op = self._by_name.get(name)
+        if not allow_operation:
+            if op is not None:
+                raise ValueError(f"The name {name!r} refers to an Operation, not a Tensor. Tensor names must be of the "
+                                 'form "<op_name>:<output_index>".')
+            raise ValueError(f"The name {name!r} looks like an (invalid) Operation name, not a Tensor.")
+        if op is None:
+            raise KeyError(f"The name {name!r} refers to an Operation not in the graph.")
+        return op
+
+    def prevent_feeding(self, tensor: Tensor) -> None:
+        """Refuse feeds of this tensor."""
+        self._unfeedable.add(tensor)
+
+    def is_feedable(self, tensor: Any) -> bool:
+        """Whether the tensor may be fed: not inside a loop, not used to infer static shapes."""
+        return tensor not in self._unfeedable and tensor.source.graph is self.ir
+
+    def prevent_fetching(self, op: Any) -> None:
+        """Refuse fetches of this op."""
+        self._unfetchable.add(op)
+
+    def is_fetchable(self, item: Any) -> bool:
+        """Whether a tensor or op may be fetched: not inside a loop or branch."""
+        graph = item.value.graph if isinstance(item, Tensor) else (item.node.graph if item.node else self.ir)
+        return item not in self._unfetchable and graph is self.ir
+
+    # --- collections -------------------------------------------------------------------------------------------
+
+    def add_to_collection(self, name: Any, value: Any) -> None:
+        """Append to a collection."""
+        self._check_not_finalized()
+        self._collections.setdefault(name, []).append(value)
+
+    def add_to_collections(self, names: Any, value: Any) -> None:
+        """Append to several collections, once each."""
+        for name in {names} if isinstance(names, str) else dict.fromkeys(names):
+            self.add_to_collection(name, value)
+
+    def get_collection_ref(self, name: Any) -> list[Any]:
+        """The live list."""
+        return self._collections.setdefault(name, [])
+
+    def get_collection(self, name: Any, scope: str | None = None) -> list[Any]:
+        """A copy; with `scope`, the items whose `name` matches that regular expression at its start."""
+        items = list(self._collections.get(name, []))
+        if scope is None:
+            return items
+        pattern = re.compile(scope)
+        return [item for item in items if hasattr(item, "name") and pattern.match(item.name)]
+
+    def get_all_collection_keys(self) -> list[str]:
+        """The string keys."""
+        return [key for key in self._collections if isinstance(key, str)]
+
+    def clear_collection(self, name: Any) -> None:
+        """Empty a collection."""
+        self._check_not_finalized()
+        self._collections.pop(name, None)
+
+    @property
+    def collections(self) -> list[Any]:
+        """The names of the collections."""
+        return list(self._collections)
+
+
+def _camel(name: str) -> str:
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def _with_place(error: Exception, name: str, kind: str) -> Exception:
+    """The same error class with the op's name, type and the user's line added."""
+    return type(error)(located(str(error), op=name, op_type=kind, line=user_line()))
+
+
+# --- the default graph ----------------------------------------------------------------------------------------------
+
+class _Default(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[Graph] = []
+
+
+_default = _Default()
+_global: list[Graph] = []
+
+
+def get_default_graph() -> Graph:
+    """The innermost `as_default` graph of this thread, else the global one. Source: tf.get_default_graph."""
+    if _default.stack:
+        return _default.stack[-1]
+    if not _global:
+        _global.append(Graph())
+    return _global[0]
+
+
+def reset_default_graph() -> None:
+    """Replace the global default graph. Raises AssertionError inside `as_default`. Source: tf.reset_default_graph."""
+    if _default.stack:
+        raise AssertionError("Do not use tf.reset_default_graph() to clear nested graphs. If you need a cleared graph, "
+                             "exit the nesting and create a new graph.")
+    _global[:] = [Graph()]
+
+
+def graph_of(inputs: Sequence[Any]) -> Graph:
+    """The graph that inputs belong to, else the default one. Raises ValueError (`must be from the same graph`)."""
+    found: Any = None
+    for item in inputs:
+        graph = getattr(item, "graph", None)
+        if isinstance(graph, Graph):
+            if found is not None and graph is not found.graph:
+                raise ValueError(f"{item} must be from the same graph as {found}.")
+            found = found if found is not None else item
+    return found.graph if found is not None else get_default_graph()
+
+
+def emit(op: str | OpDef, inputs: Sequence[Tensor | Value] = (), attrs: Mapping[str, Any] | None = None, *,
+         name: str | None = None, type: str | None = None) -> Tensor:
+    """Make an op on its inputs' graph (or the default one); its first output."""
+    return emit_op(op, inputs, attrs, name=name, type=type).outputs[0]
+
+
+def emit_op(op: str | OpDef, inputs: Sequence[Tensor | Value] = (), attrs: Mapping[str, Any] | None = None, *,
+            name: str | None = None, type: str | None = None) -> Operation:
+    """Make an op on its inputs' graph (or the default one)."""
+    graph = graph_of([t for t in inputs if isinstance(t, Tensor)])
+    return graph.emit(op, inputs, attrs, name=name, type=type)
+
+
+# --- evaluation: the session room fills this in ---------------------------------------------------------------------
+
+class _Sessions(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+
+
+sessions = _Sessions()
+
+
+def get_default_session() -> Any:
+    """The innermost default session of this thread, or None. Source: tf.get_default_session."""
+    return sessions.stack[-1] if sessions.stack else None
+
+
+def evaluate(item: Tensor | Operation, feed_dict: Mapping[Any, Any] | None, session: Any) -> Any:
+    """Run one element. Raises ValueError (phrase: `No default session is registered`)."""
+    if session is None:
+        session = get_default_session()
+        if session is None:
+            raise ValueError("Cannot evaluate tensor using `eval()`: No default session is registered. Use "
+                             "`with sess.as_default()` or pass an explicit session to `eval(session=sess)`")
+        if session.graph is not item.graph:
+            raise ValueError("Cannot use the default session to evaluate this: its graph is different from the "
+                             "session's graph. Pass an explicit session to `eval(session=sess)`.")
+    elif session.graph is not item.graph:
+        raise ValueError("Cannot use the given session to evaluate this: its graph is different from the element's.")
+    return session.run(item, feed_dict)

@@ -1,0 +1,65 @@
+"""Operation names: scopes, uniqueness and validity, as r1.4 has them (variables-and-scopes, sections 1 and 2)."""
+
+from __future__ import annotations
+
+import re
+
+_OP = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\-/]*$")
+_SCOPE = re.compile(r"^[A-Za-z0-9_.\-/]*$")
+
+
+class Names:
+    """The used names of one graph and its current name scope. Ops and scopes share the table."""
+
+    def __init__(self) -> None:
+        self.scope = ""
+        self.used: dict[str, int] = {}
+
+    def unique(self, name: str, mark_as_used: bool = True) -> str:
+        """`name` in the current scope, with `_1`, `_2`, ... added if it is taken."""
+        full = f"{self.scope}/{name}" if self.scope else name
+        count = self.used.get(full, 0)
+        if mark_as_used:
+            self.used[full] = count + 1
+        if not count:
+            return full
+        candidate = full
+        while candidate in self.used:
+            candidate = f"{full}_{count}"
+            count += 1
+        if mark_as_used:
+            self.used[candidate] = 1
+        return candidate
+
+    def op(self, name: str) -> str:
+        """The full name of a new op. Raises ValueError (phrases: `is not a valid node name`, `is already used`)."""
+        if name and name[-1] == "/":
+            full = name[:-1]
+            if full in self.used and full in self.literal:
+                raise ValueError(f"Duplicate node name in graph: {full!r} is already used; leave out the trailing slash")
+            self.literal.add(full)
+            self.used.setdefault(full, 1)
+            return full
+        if not _OP.match(name):
+            raise ValueError(f"{name!r} is not a valid node name: use letters, digits, and . _ - / after the first one")
+        return self.unique(name)
+
+    @property
+    def literal(self) -> set[str]:
+        """Names given literally, with a trailing slash."""
+        return self.__dict__.setdefault("_literal", set())
+
+    def check_scope(self, name: str) -> None:
+        """Raise ValueError (phrase: `is not a valid scope name`) for a bad scope name."""
+        pattern = _SCOPE if self.scope else _OP
+        if not pattern.match(name):
+            raise ValueError(f"{name!r} is not a valid scope name: use letters, digits, and . _ - /")
+
+    def enter(self, name: str | None) -> str:
+        """The scope that `name_scope(name)` opens: unique below the current one, exact with a slash, root if empty."""
+        if not name:
+            return ""
+        if name[-1] == "/":
+            return name[:-1]
+        self.check_scope(name)
+        return self.unique(name)

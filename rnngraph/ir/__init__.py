@@ -1,0 +1,1 @@
+"""The grammar: what a program is. Knows no op (those are declared in `rnngraph.ops`)."""

@@ -1,0 +1,354 @@
+"""The data structure: values, nodes, graphs, and the builder that makes them.
+
+    Graph   parameters, nodes in order, results         also: a region's body
+    Node    op, operands, attrs, regions, results, name, after, origin      frozen
+    Value   type, content, and where it comes from: (node, index) or a graph's parameter
+
+A graph is append-only while a builder holds it. A region owns its values and sees outer ones only through its
+parameters: a builder that meets an outer value makes it a capture, here and in every region between.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from rnngraph.ir.op import Content, OpDef, Site, lookup
+from rnngraph.ir.sizes import Dim, Symbol
+from rnngraph.ir.types import ListType, RefType, TensorType, Type
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Provenance: the user's line, the name scope, the forward node a backward node belongs to, passes that touched it."""
+
+    line: str | None = None
+    scope: str = ""
+    forward: Node | None = None
+    passes: tuple[str, ...] = ()
+
+
+NOWHERE = Origin()
+
+
+class Value:
+    """What a node or a parameter gives. Compares by identity; operators build nodes by op name."""
+
+    __slots__ = ("content", "graph", "hint", "index", "node", "type")
+
+    def __init__(self, type: Type, content: Content, graph: Graph, node: Node | None, index: int, hint: str) -> None:
+        self.type = type
+        self.content = content
+        self.graph = graph
+        self.node = node
+        self.index = index
+        self.hint = hint
+
+    def __deepcopy__(self, memo: object) -> Value:
+        return self
+
+    def __repr__(self) -> str:
+        where = f"{self.node.op.name}#{self.index}" if self.node else f"parameter {self.index}"
+        return f"<Value {self.hint or '?'} of {where}: {self.type}>"
+
+    @property
+    def tensor(self) -> TensorType:
+        """The type, which must be a tensor's. Raises TypeError otherwise."""
+        if not isinstance(self.type, TensorType):
+            raise TypeError(f"a tensor is wanted, but this value is a {self.type}")
+        return self.type
+
+    @property
+    def shape(self) -> tuple[Dim, ...]:
+        """The tensor's sizes; the rank must be known."""
+        shape = self.tensor.shape
+        if shape is None:
+            raise ValueError(f"the rank of {self!r} must be known here")
+        return shape
+
+    def __add__(self, other: Any) -> Value:
+        return call("add", self, _like(other, self))
+
+    def __radd__(self, other: Any) -> Value:
+        return call("add", _like(other, self), self)
+
+    def __sub__(self, other: Any) -> Value:
+        return call("sub", self, _like(other, self))
+
+    def __rsub__(self, other: Any) -> Value:
+        return call("sub", _like(other, self), self)
+
+    def __mul__(self, other: Any) -> Value:
+        return call("mul", self, _like(other, self))
+
+    def __rmul__(self, other: Any) -> Value:
+        return call("mul", _like(other, self), self)
+
+    def __truediv__(self, other: Any) -> Value:
+        return call("div", self, _like(other, self))
+
+    def __rtruediv__(self, other: Any) -> Value:
+        return call("div", _like(other, self), self)
+
+    def __neg__(self) -> Value:
+        return call("neg", self)
+
+
+SUGAR = ("add", "sub", "mul", "div", "neg", "constant")
+"""Ops that `Value`'s operators call; a test asserts that they are registered."""
+
+
+def _like(x: Any, value: Value) -> Value:
+    return x if isinstance(x, Value) else constant(x, value.type.dtype.numpy)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Node:
+    """One application of an op."""
+
+    op: OpDef
+    operands: tuple[Value, ...]
+    attrs: Mapping[str, Any]
+    regions: tuple[Graph, ...]
+    results: tuple[Value, ...]
+    graph: Graph
+    name: str
+    after: tuple[Node, ...]
+    origin: Origin
+
+    def __deepcopy__(self, memo: object) -> Node:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<Node {self.op.name} {self.name!r}>"
+
+
+class Graph:
+    """Parameters, nodes in execution order, results. `binds` holds the symbols bound inside, regions excluded."""
+
+    __slots__ = ("binds", "name", "nodes", "params", "parent", "results", "sealed")
+
+    def __init__(self, name: str = "main", parent: Graph | None = None) -> None:
+        self.name = name
+        self.parent = parent
+        self.params: list[Value] = []
+        self.nodes: list[Node] = []
+        self.results: tuple[Value, ...] = ()
+        self.binds: set[Symbol] = set()
+        self.sealed = False
+
+    def __deepcopy__(self, memo: object) -> Graph:
+        return self
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name!r}: {len(self.params)} parameters, {len(self.nodes)} nodes>"
+
+    def seal(self, results: Sequence[Value] = ()) -> Graph:
+        """Fix the results; nothing may be added afterwards."""
+        self.results = tuple(results)
+        self.sealed = True
+        return self
+
+    def contains(self, inner: Graph) -> bool:
+        """Whether `inner` is this graph or a region somewhere inside it."""
+        at: Graph | None = inner
+        while at is not None:
+            if at is self:
+                return True
+            at = at.parent
+        return False
+
+
+class OpenSizes:
+    """Sizes in open graphs: only conflicts between known ints are errors; the close step decides the rest."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def same(self, a: Dim, b: Dim, what: str) -> Dim:
+        """The more specific of the two."""
+        if isinstance(a, int) and isinstance(b, int) and a != b:
+            raise ValueError(f"Dimensions must be equal, but are {a} and {b} for {what}.")
+        return b if a is None or (isinstance(b, int) and not isinstance(a, int)) else a
+
+    def fresh(self, hint: str) -> Dim:
+        """A symbol bound at the result."""
+        symbol = Symbol(hint)
+        self.graph.binds.add(symbol)
+        return symbol.dim
+
+
+class Builder:
+    """Appends nodes to one graph. `parent` builds the graph around a region.
+
+    Subclasses may override `describe` (name, control edges and origin of a node: the frontend's names) and `sizes`.
+    """
+
+    def __init__(self, graph: Graph, parent: Builder | None = None) -> None:
+        self.graph = graph
+        self.parent = parent
+        self.captures: dict[Value, Value] = {}
+        self.histories: dict[tuple[Node, tuple[int, ...]], Value] = {}
+        self.sizes: Any = OpenSizes(graph)
+
+    def describe(self, op: OpDef, name: str) -> tuple[str, tuple[Node, ...], Origin]:
+        """Name, control edges and origin of the node about to be made."""
+        return self.parent.describe(op, name) if self.parent else (name, (), NOWHERE)
+
+    def region(self, name: str = "") -> Builder:
+        """A builder for a region inside this graph."""
+        return type(self)(Graph(name, self.graph), self)
+
+    def param(self, type: Type, content: Content = None, hint: str = "") -> Value:
+        """A new parameter."""
+        value = Value(type, content, self.graph, None, len(self.graph.params), hint)
+        self.graph.params.append(value)
+        return value
+
+    def local(self, value: Value) -> Value:
+        """`value` as this region may use it: itself, or the parameter that captures it."""
+        if value.graph is self.graph:
+            return value
+        known = self.captures.get(value)
+        if known is not None:
+            return known
+        if self.parent is None:
+            raise ValueError(
+                f"{value!r} belongs to another loop body or branch and cannot be used here; "
+                "pass it out through the loop's or branch's results")
+        self.parent.local(value)
+        self.captures[value] = captured = Value(value.type, value.content, self.graph, None, -1, value.hint)
+        return captured
+
+    def finish_captures(self, among: Sequence[Builder] = ()) -> list[Value]:
+        """Append the captures of this builder and `among` (in one common order) as parameters; return outer values."""
+        order: dict[Value, None] = {}
+        for builder in (self, *among):
+            order.update(dict.fromkeys(builder.captures))
+        for builder in (self, *among):
+            for outer in order:
+                inner = builder.captures.get(outer)
+                if inner is None:
+                    inner = Value(outer.type, outer.content, builder.graph, None, -1, outer.hint)
+                inner.index = len(builder.graph.params)
+                builder.graph.params.append(inner)
+        return list(order)
+
+    def node(self, op: OpDef | str, operands: Sequence[Value] = (), attrs: Mapping[str, Any] | None = None,
+             regions: Sequence[Graph] = (), name: str = "", types: Sequence[Type] | None = None,
+             after: Sequence[Node] = (), origin: Origin | None = None, hints: Sequence[str] = ()) -> Node:
+        """Append one node. Types are inferred unless given. Raises what the op's type rule raises, before any change."""
+        definition = lookup(op) if isinstance(op, str) else op
+        if self.graph.sealed:
+            raise RuntimeError(f"{self.graph!r} is sealed; nothing can be added")
+        inputs = tuple(self.local(v) for v in operands)
+        full = complete_attrs(definition, attrs or {})
+        site = Site(tuple(v.type for v in inputs), tuple(v.content for v in inputs), full, self.sizes, tuple(regions))
+        result_types = tuple(definition.infer(site) if types is None else types)
+        contents = (definition.content(site) if definition.content else None) or (None,) * len(result_types)
+        if origin is None:
+            name, implied, origin = self.describe(definition, name)
+            after = (*after, *implied)
+        results = tuple(Value(t, c, self.graph, None, i, hints[i] if i < len(hints) else "")
+                        for i, (t, c) in enumerate(zip(result_types, contents, strict=True)))
+        node = Node(definition, inputs, full, tuple(regions), results, self.graph, name, tuple(after), origin)
+        for value in results:
+            value.node = node
+        self.graph.nodes.append(node)
+        return node
+
+
+def complete_attrs(op: OpDef, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """All attributes of `op` in schema order. Raises TypeError for an unknown or a missing one."""
+    full = {}
+    for key, attr in op.attrs.items():
+        value = given.get(key, attr.default)
+        if value is ...:
+            raise TypeError(f"op {op.name!r} needs the attribute {key!r}")
+        full[key] = value
+    for key in given:
+        if key not in op.attrs:
+            raise TypeError(f"op {op.name!r} has no attribute {key!r}; it has {', '.join(op.attrs) or 'none'}")
+    return MappingProxyType(full)
+
+
+# --- the current builder and calls by name -----------------------------------------------------------------------
+
+class _Stack(threading.local):
+    def __init__(self) -> None:
+        self.builders: list[Builder] = []
+        self.fallback: Callable[[], Builder] | None = None
+
+
+_stack = _Stack()
+
+
+@contextmanager
+def building(builder: Builder) -> Iterator[Builder]:
+    """Make `builder` the one that `call` appends to."""
+    _stack.builders.append(builder)
+    try:
+        yield builder
+    finally:
+        _stack.builders.pop()
+
+
+def current() -> Builder:
+    """The builder that `call` appends to. Raises RuntimeError if there is none."""
+    if not _stack.builders:
+        raise RuntimeError("no graph is being built; use `with building(Builder(graph)):`")
+    return _stack.builders[-1]
+
+
+def call_node(op: str, *operands: Value, name: str = "", **attrs: Any) -> Node:
+    """Append a node of the named op to the graph being built."""
+    return current().node(op, operands, attrs, name=name)
+
+
+def call(op: str, *operands: Value, name: str = "", **attrs: Any) -> Value:
+    """Append a node of a one-result op to the graph being built; its result."""
+    return call_node(op, *operands, name=name, **attrs).results[0]
+
+
+def constant(value: Any, dtype: Any = None, name: str = "") -> Value:
+    """A constant of the graph being built."""
+    return call("constant", name=name, value=Array(np.asarray(value, dtype)))
+
+
+class Array:
+    """An immutable array as an attribute: compares and hashes by dtype, shape and bytes."""
+
+    __slots__ = ("_hash", "array")
+
+    def __init__(self, array: Any) -> None:
+        self.array = np.array(array)
+        self.array.setflags(write=False)
+        self._hash: int | None = None
+
+    def __deepcopy__(self, memo: object) -> Array:
+        return self
+
+    def _key(self) -> tuple[Any, ...]:
+        data = self.array.tolist() if self.array.dtype == object else self.array.tobytes()
+        return self.array.dtype.str, self.array.shape, repr(data) if isinstance(data, list) else data
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Array) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(self._key())
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"Array({self.array.tolist()!r}, {self.array.dtype})"
+
+
+__all__ = ["NOWHERE", "SUGAR", "Array", "Builder", "Graph", "ListType", "Node", "OpenSizes", "Origin", "RefType",
+           "TensorType", "Value", "building", "call", "call_node", "complete_attrs", "constant", "current"]

@@ -1,0 +1,117 @@
+"""Where the slots of a control node lie: the one place of the grammar that knows `loop`, `if` and `fused`.
+
+    loop     operands [limit] carry... rows... captures...    while (t, carry..., captures...) -> bool
+             results  carry... stacks... trips                do (t, carry..., rows..., captures...) -> carry...
+                                                              stacks...
+    if       operands pred captures...                        then, else (captures...) -> results...
+    fused    operands captures...                             block (captures...) -> results...
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rnngraph.ir.graph import Graph, Node, Value
+from rnngraph.ir.types import ListType, TensorType, Type
+
+Group = tuple[str, tuple[Value, ...]]
+
+
+class LayoutError(ValueError):
+    """The numbers of operands, parameters and results of a control node do not fit together."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A region: the word in front of it, its parameters by group, and what it yields by group."""
+
+    word: str
+    graph: Graph
+    step: Value | None
+    carry: tuple[Value, ...]
+    rows: tuple[Value, ...]
+    captures: tuple[Value, ...]
+    yields: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Slots:
+    """A control node's operands by group (`head` is the limit or the predicate), and its regions."""
+
+    head: Value | None
+    carry: tuple[Value, ...]
+    rows: tuple[Value, ...]
+    captures: tuple[Value, ...]
+    blocks: tuple[Block, ...]
+
+
+def slots(node: Node) -> Slots | None:
+    """The slots of a loop, `if` or fused node; None for other ops. Raises LayoutError if the counts do not fit."""
+    make = {"loop": _loop, "if": _if, "fused": _fused}.get(node.op.name)
+    return make(node) if make else None
+
+
+def row_type(t: Type) -> Type:
+    """The type of one row of a value that is read row by row. Raises LayoutError for scalars and references."""
+    if isinstance(t, ListType):
+        return t.element
+    if not isinstance(t, TensorType) or t.shape == ():
+        raise LayoutError("a value read row by row must be a list or a tensor with at least one axis")
+    return t.with_shape(None if t.shape is None else t.shape[1:])
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise LayoutError(message)
+
+
+def _loop(node: Node) -> Slots:
+    n, m, first = node.attrs["carry"], node.attrs["rows"], int(node.attrs["limited"])
+    operands = node.operands
+    spare = len(operands) - first - n - m
+    _require(spare >= 0, f"a loop with {n} carries and {m} rows needs at least {first + n + m} operands, "
+                         f"but has {len(operands)}")
+    _require(len(node.regions) in (1, 2), f"a loop has one region or two, but this one has {len(node.regions)}")
+    *conds, body = node.regions
+    _require(len(body.params) == 1 + n + m + spare,
+             f"the loop's body must take {1 + n + m + spare} parameters (t, {n} carries, {m} rows, {spare} captures), "
+             f"but takes {len(body.params)}")
+    _require(len(body.results) >= n,
+             f"the loop's body must yield its {n} carries, but yields {len(body.results)} values")
+    _require(len(node.results) == len(body.results) + 1,
+             f"the loop must have {len(body.results) + 1} results (carries, stacks, trips), not {len(node.results)}")
+    blocks = []
+    for cond in conds:
+        _require(len(cond.params) == 1 + n + spare,
+                 f"the loop's while region must take {1 + n + spare} parameters (t, {n} carries, {spare} captures), "
+                 f"but takes {len(cond.params)}")
+        params = tuple(cond.params)
+        blocks.append(Block("while", cond, params[0], params[1:1 + n], (), params[1 + n:], (("", cond.results),)))
+    params, results = tuple(body.params), body.results
+    blocks.append(Block("do", body, params[0], params[1:1 + n], params[1 + n:1 + n + m], params[1 + n + m:],
+                        (("carry", results[:n]), ("stacks", results[n:]))))
+    return Slots(operands[0] if first else None, operands[first:first + n], operands[first + n:first + n + m],
+                 operands[first + n + m:], tuple(blocks))
+
+
+def _if(node: Node) -> Slots:
+    _require(len(node.operands) >= 1, "an `if` needs a predicate")
+    _require(len(node.regions) == 2, f"an `if` has two regions, but this one has {len(node.regions)}")
+    captures = node.operands[1:]
+    return Slots(node.operands[0], (), (), captures,
+                 tuple(_branch(word, region, captures, node) for word, region in zip(("then", "else"), node.regions,
+                                                                                     strict=True)))
+
+
+def _fused(node: Node) -> Slots:
+    _require(len(node.regions) == 1, f"a fused node has one region, but this one has {len(node.regions)}")
+    return Slots(None, (), (), node.operands, (_branch("", node.regions[0], node.operands, node),))
+
+
+def _branch(word: str, region: Graph, captures: tuple[Value, ...], node: Node) -> Block:
+    what = f"the {word} region of the {node.op.name!r} node" if word else "the region of the fused node"
+    _require(len(region.params) == len(captures),
+             f"{what} must take {len(captures)} captures, but takes {len(region.params)} parameters")
+    _require(len(region.results) == len(node.results),
+             f"{what} must yield {len(node.results)} values, but yields {len(region.results)}")
+    return Block(word, region, None, (), (), tuple(region.params), (("", region.results),))

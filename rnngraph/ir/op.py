@@ -1,0 +1,195 @@
+"""What an op declaration holds, the table of all ops, and calls by name.
+
+`ops/` fills the table; this module knows no op. Calling by name is what lets `Value` have operators without importing
+the op library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, Union
+
+from rnngraph.ir.sizes import Dim
+from rnngraph.ir.types import TensorType, Type
+
+if TYPE_CHECKING:
+    from rnngraph.ir.graph import Graph, Node
+
+Content = Union[tuple[Dim, ...], None]
+"""One Dim per element of a small integer value of rank 0 (one element) or 1; None where nothing is known."""
+
+
+class SizeRules(Protocol):
+    """What `infer` may ask of sizes. The answer depends on who asks: builder, close step, or verifier."""
+
+    def same(self, a: Dim, b: Dim, what: str) -> Dim:
+        """The common size of a and b, which must be equal. Raises ValueError (phrase: `Dimensions must be equal`)."""
+    def fresh(self, hint: str) -> Dim:
+        """A size that this node's execution decides: a new symbol bound at its result."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where an op is being typed or run: what it reads, its attributes, its regions and the rules for sizes."""
+
+    types: tuple[Type, ...]
+    contents: tuple[Content, ...]
+    attrs: Mapping[str, Any]
+    sizes: SizeRules
+    regions: tuple[Graph, ...] = ()
+    notes: dict[str, Any] = field(default_factory=dict)
+    """What `infer` leaves for `content`: the symbols it bound."""
+
+    def tensor(self, i: int) -> TensorType:
+        """The type of operand i, which must be a tensor. Raises TypeError otherwise."""
+        t = self.types[i]
+        if not isinstance(t, TensorType):
+            raise TypeError(f"operand {i} must be a tensor, but it is {t}")
+        return t
+
+
+# --- kinds: what code generation needs to know ------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Elementwise:
+    """One output element from the operands' elements at the same place. `scalar(s, *elements, **attrs)`."""
+
+    scalar: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """Combines along axes given by attribute `axes`; `combine` is "add", "mul", "max", "min", "and" or "or"."""
+
+    combine: str
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """A sum of products with axis letters, in attribute `spec`: "bi,ih->bh"."""
+
+
+@dataclass(frozen=True)
+class Movement:
+    """Each output element is one operand element (or a constant). `how` names the family: see lowering."""
+
+    how: str
+
+
+@dataclass(frozen=True)
+class Indexed:
+    """Reads or writes at data-dependent places: "take", "put", "put_add" or "arg"."""
+
+    how: str
+
+
+@dataclass(frozen=True)
+class State:
+    """Variables; gone after close."""
+
+
+@dataclass(frozen=True)
+class Random:
+    """A pure function of a key and the element's index. `scalar(s, key elements, flat index, **attrs)`."""
+
+    scalar: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Composite:
+    """Expanded by close into other ops: `expand(operands, attrs) -> results`, called with a builder current."""
+
+    expand: Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Assertions and prints."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """loop, if, fused: ops with regions."""
+
+
+@dataclass(frozen=True)
+class Host:
+    """Everything else: run by the reference kernel on every engine."""
+
+
+Kind = Union[Elementwise, Reduction, Contraction, Movement, Indexed, State, Random, Composite, Effect, Control, Host]
+
+
+@dataclass(frozen=True)
+class Attr:
+    """An attribute's kind (int, float, bool, str, ints, floats, dims, dtype, type, array, any) and default.
+
+    A default of `...` means that the attribute is required.
+    """
+
+    kind: str
+    default: Any = ...
+
+
+@dataclass(frozen=True)
+class OpDef:
+    """One op, declared once.
+
+    infer(site) -> result types.  content(site) -> contents of the results, or None.
+    reference(call, *arrays) -> array or tuple of arrays, where `call` is a `rnngraph.ir.op.Call`.
+    gradient(g, *cotangents) -> one cotangent or None per operand; `g` is an `autodiff` context (op `None`: stops).
+    effects: "pure", "reads", "writes" or "host".  fails: whether data can make it fail.
+    """
+
+    name: str
+    doc: str
+    infer: Callable[[Site], tuple[Type, ...]]
+    reference: Callable[..., Any]
+    kind: Kind
+    attrs: Mapping[str, Attr] = field(default_factory=dict)
+    content: Callable[[Site], tuple[Content, ...] | None] | None = None
+    gradient: Callable[..., Sequence[Any]] | None = None
+    effects: str = "pure"
+    fails: bool = False
+
+    def __deepcopy__(self, memo: object) -> OpDef:
+        return self
+
+
+@dataclass(frozen=True)
+class Call:
+    """A run-time call of a reference kernel: the node, and how to evaluate its sizes."""
+
+    node: Node
+    size: Callable[[Dim], int]
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """The node's attributes."""
+        return self.node.attrs
+
+    def shape(self, i: int = 0) -> tuple[int, ...]:
+        """The run-time shape that the type of result i promises."""
+        t = self.node.results[i].type
+        assert isinstance(t, TensorType) and t.shape is not None
+        return tuple(self.size(d) for d in t.shape)
+
+
+OPS: dict[str, OpDef] = {}
+
+
+def register(op: OpDef) -> OpDef:
+    """Enter an op in the table. Raises KeyError if the name is taken."""
+    if op.name in OPS:
+        raise KeyError(f"op {op.name!r} is declared twice")
+    OPS[op.name] = op
+    return op
+
+
+def lookup(name: str) -> OpDef:
+    """The op of that name. Raises LookupError if there is none."""
+    try:
+        return OPS[name]
+    except KeyError:
+        raise LookupError(f"no op is named {name!r}; the ops are declared in rnngraph.ops") from None

@@ -1,0 +1,267 @@
+"""Sizes: a small algebra of dimensions.
+
+A `Dim` is an int, an `Expr` (sum of products of symbols, or of min, max, // and % of dims), or None: unknown, which
+only open graphs may hold. Normal forms make equality structural: two dims are provably equal iff they compare equal.
+A symbol stands for a non-negative integer that is bound once, when its binder is executed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import Union
+
+_serials = itertools.count()
+
+
+class Symbol:
+    """A size known only at run time. Identity is its name; `hint` is for people."""
+
+    __slots__ = ("hint", "serial")
+
+    def __init__(self, hint: str = "n") -> None:
+        self.hint = hint
+        self.serial = next(_serials)
+
+    def __repr__(self) -> str:
+        return f"{self.hint}#{self.serial}"
+
+    def __deepcopy__(self, memo: object) -> Symbol:
+        return self
+
+    @property
+    def dim(self) -> Expr:
+        """The symbol as a dim."""
+        return Expr((((self,), 1),))
+
+
+@dataclass(frozen=True)
+class Apply:
+    """An integer expression that does not distribute: kind is "min", "max", "floordiv" or "mod"."""
+
+    kind: str
+    args: tuple[Dim, ...]
+
+    @cached_property
+    def key(self) -> str:
+        """Text that orders atoms within a product."""
+        return repr((self.kind, self.args))
+
+
+Atom = Union[Symbol, Apply]
+Monomial = tuple[Atom, ...]
+
+
+@dataclass(frozen=True)
+class Expr:
+    """A polynomial in normal form: ((atoms sorted, non-zero coefficient), ...) sorted."""
+
+    terms: tuple[tuple[Monomial, int], ...]
+
+    def __repr__(self) -> str:
+        return text(self, lambda s: repr(s))
+
+    def __deepcopy__(self, memo: object) -> Expr:
+        return self
+
+    @property
+    def symbol(self) -> Symbol | None:
+        """The symbol, if this dim is just one."""
+        if len(self.terms) == 1 and self.terms[0][1] == 1 and len(self.terms[0][0]) == 1:
+            atom = self.terms[0][0][0]
+            return atom if isinstance(atom, Symbol) else None
+        return None
+
+
+Dim = Union[int, Expr, None]
+
+
+def _order(atom: Atom) -> tuple[int, int, str]:
+    return (0, atom.serial, "") if isinstance(atom, Symbol) else (1, 0, atom.key)
+
+
+def _terms(dim: int | Expr) -> dict[Monomial, int]:
+    if isinstance(dim, Expr):
+        return dict(dim.terms)
+    return {(): int(dim)} if dim else {}
+
+
+def _normal(terms: Mapping[Monomial, int]) -> int | Expr:
+    kept = {m: c for m, c in terms.items() if c}
+    if not kept:
+        return 0
+    if len(kept) == 1 and () in kept:
+        return kept[()]
+    return Expr(tuple(sorted(kept.items(), key=lambda mc: [_order(a) for a in mc[0]])))
+
+
+def add(a: Dim, b: Dim) -> Dim:
+    """a + b; unknown if either is."""
+    if a is None or b is None:
+        return None
+    if isinstance(a, int) and isinstance(b, int):
+        return a + b
+    total = _terms(a)
+    for monomial, c in _terms(b).items():
+        total[monomial] = total.get(monomial, 0) + c
+    return _normal(total)
+
+
+def mul(a: Dim, b: Dim) -> Dim:
+    """a * b; 0 if either is 0, else unknown if either is."""
+    if a == 0 or b == 0:
+        return 0
+    if a is None or b is None:
+        return None
+    if isinstance(a, int) and isinstance(b, int):
+        return a * b
+    total: dict[Monomial, int] = {}
+    for (m, c), (n, d) in itertools.product(_terms(a).items(), _terms(b).items()):
+        monomial = tuple(sorted(m + n, key=_order))
+        total[monomial] = total.get(monomial, 0) + c * d
+    return _normal(total)
+
+
+def sub(a: Dim, b: Dim) -> Dim:
+    """a - b."""
+    return add(a, mul(b, -1))
+
+
+def product(dims: Iterable[Dim]) -> Dim:
+    """The product of all dims; 1 if there are none."""
+    return reduce(mul, dims, 1)
+
+
+def _divided(m: Monomial, n: Monomial) -> Monomial | None:
+    rest = list(m)
+    for atom in n:
+        if atom not in rest:
+            return None
+        rest.remove(atom)
+    return tuple(rest)
+
+
+def _exact(a: int | Expr, b: int | Expr) -> Dim:
+    """a / b if b is one product that divides every term of a, else None."""
+    divisor = _terms(b)
+    if len(divisor) != 1:
+        return 1 if a == b else None
+    (n, d), total = next(iter(divisor.items())), {}
+    for m, c in _terms(a).items():
+        rest = _divided(m, n)
+        if rest is None or c % d:
+            return None
+        total[rest] = c // d
+    return _normal(total)
+
+
+def floordiv(a: Dim, b: Dim) -> Dim:
+    """a // b, cancelled where b divides every term; unknown if b is 0."""
+    if a is None or b is None or b == 0:
+        return None
+    if isinstance(a, int) and isinstance(b, int):
+        return a // b
+    exact = _exact(a, b)
+    return Expr((((Apply("floordiv", (a, b)),), 1),)) if exact is None else exact
+
+
+def mod(a: Dim, b: Dim) -> Dim:
+    """a % b with the sign of b; unknown if b is 0."""
+    if a is None or b is None or b == 0:
+        return None
+    if isinstance(a, int) and isinstance(b, int):
+        return a % b
+    return 0 if _exact(a, b) is not None else Expr((((Apply("mod", (a, b)),), 1),))
+
+
+def _extreme(kind: str, pick: Callable[[int, int], int], a: Dim, b: Dim) -> Dim:
+    if a is None or b is None:
+        return None
+    difference = sub(a, b)
+    if isinstance(difference, int):
+        return a if pick(difference, 0) == difference else b
+    first, second = sorted((a, b), key=repr)
+    return Expr((((Apply(kind, (first, second)),), 1),))
+
+
+def minimum(a: Dim, b: Dim) -> Dim:
+    """min(a, b)."""
+    if a == 0 and isinstance(b, Expr) and b.symbol or b == 0 and isinstance(a, Expr) and a.symbol:
+        return 0
+    return _extreme("min", min, a, b)
+
+
+def maximum(a: Dim, b: Dim) -> Dim:
+    """max(a, b); a symbol is never negative."""
+    if a == 0 and isinstance(b, Expr) and b.symbol:
+        return b
+    if b == 0 and isinstance(a, Expr) and a.symbol:
+        return a
+    return _extreme("max", max, a, b)
+
+
+FUNCTIONS: dict[str, Callable[[Dim, Dim], Dim]] = {
+    "min": minimum, "max": maximum, "floordiv": floordiv, "mod": mod}
+
+
+def _fold(dim: Dim, leaf: Callable[[Symbol], Dim]) -> Dim:
+    """`dim` with each symbol replaced by what `leaf` says."""
+    if not isinstance(dim, Expr):
+        return dim
+    total: Dim = 0
+    for monomial, c in dim.terms:
+        value: Dim = c
+        for atom in monomial:
+            if isinstance(atom, Symbol):
+                value = mul(value, leaf(atom))
+            else:
+                first, second = (_fold(d, leaf) for d in atom.args)
+                value = mul(value, FUNCTIONS[atom.kind](first, second))
+        total = add(total, value)
+    return total
+
+
+def substitute(dim: Dim, mapping: Mapping[Symbol, Dim]) -> Dim:
+    """`dim` with symbols replaced; those not in `mapping` stay."""
+    if not mapping or not isinstance(dim, Expr):
+        return dim
+    return _fold(dim, lambda s: mapping.get(s, s.dim) if s in mapping else s.dim)
+
+
+def evaluate(dim: Dim, values: Mapping[Symbol, int]) -> int:
+    """The number a dim stands for. Raises KeyError for an unbound symbol, ValueError for an unknown or undefined dim."""
+    if isinstance(dim, int):
+        return dim
+    result = _fold(dim, lambda s: values[s])
+    if not isinstance(result, int):
+        raise ValueError(f"the size {dim!r} has no value (unknown, or a division by zero)")
+    return result
+
+
+def symbols(dim: Dim) -> Iterator[Symbol]:
+    """Every symbol in `dim`, with repetitions."""
+    if isinstance(dim, Expr):
+        for monomial, _ in dim.terms:
+            for atom in monomial:
+                if isinstance(atom, Symbol):
+                    yield atom
+                else:
+                    for arg in atom.args:
+                        yield from symbols(arg)
+
+
+_FORMS = {"min": "min({}, {})", "max": "max({}, {})", "floordiv": "({} // {})", "mod": "({} % {})"}
+
+
+def text(dim: Dim, name: Callable[[Symbol], str]) -> str:
+    """`dim` as IR text: `2*B*T + 1`, `min(B, 4)`, `?` for unknown."""
+    if not isinstance(dim, Expr):
+        return "?" if dim is None else str(dim)
+    parts = []
+    for monomial, c in dim.terms:
+        atoms = [name(a) if isinstance(a, Symbol) else _FORMS[a.kind].format(*(text(d, name) for d in a.args))
+                 for a in monomial]
+        parts.append("*".join(([str(c)] if c != 1 or not atoms else []) + atoms))
+    return " + ".join(parts)

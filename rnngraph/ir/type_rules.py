@@ -1,0 +1,87 @@
+"""When two types agree: exactly up to sizes bound here (closed graphs), or as far as anyone knows (open ones)."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from rnngraph.ir.op import Content
+from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute
+from rnngraph.ir.types import ListType, RefType, TensorType, Type
+from rnngraph.ir.walk import dims, map_dims
+
+
+class Mismatch(ValueError):
+    """Two types or contents that must agree do not."""
+
+
+def show(t: Type) -> str:
+    """A type for a message: `f32[B,4]`."""
+    if isinstance(t, RefType):
+        return "ref " + show(t.tensor)
+    if isinstance(t, ListType):
+        return f"list[{_dim(t.length)}]<{show(t.element)}>"
+    return f"{t.dtype.short}[{'*' if t.shape is None else ','.join(map(_dim, t.shape))}]"
+
+
+def _dim(d: Dim) -> str:
+    return "?" if d is None else repr(d)
+
+
+def agree(pattern: Type, concrete: Type, mapping: dict[Symbol, Dim], free: Container[Symbol]) -> bool:
+    """Whether `pattern` is `concrete` once its free symbols are replaced, one size each; `mapping` grows."""
+    if not same_frame(pattern, concrete):
+        return False
+    pairs = list(zip(dims(pattern), dims(concrete), strict=True))
+    match(pairs, mapping, free)
+    return map_dims(pattern, lambda d: substitute(d, mapping)) == concrete
+
+
+def match(pairs: list[tuple[Dim, Dim]], mapping: dict[Symbol, Dim], free: Container[Symbol]) -> None:
+    """Let each free symbol that stands alone on the left be the size on the right, the first one found."""
+    for d, e in pairs:
+        symbol = d.symbol if isinstance(d, Expr) else None
+        if symbol is not None and symbol in free and symbol not in mapping and e is not None:
+            mapping[symbol] = e
+
+
+def same_frame(a: Type, b: Type) -> bool:
+    """Whether two types are of one form, dtype and rank."""
+    if isinstance(a, ListType) and isinstance(b, ListType):
+        return same_frame(a.element, b.element)
+    if isinstance(a, RefType) and isinstance(b, RefType):
+        return same_frame(a.tensor, b.tensor)
+    if isinstance(a, TensorType) and isinstance(b, TensorType):
+        return a.dtype == b.dtype and a.rank == b.rank
+    return False
+
+
+def compatible(a: Type, b: Type) -> bool:
+    """Whether two types may be of one value: no two known numbers differ."""
+    if isinstance(a, ListType) and isinstance(b, ListType):
+        return compatible(a.element, b.element) and not _differ(a.length, b.length)
+    if isinstance(a, RefType) and isinstance(b, RefType):
+        return compatible(a.tensor, b.tensor)
+    if not isinstance(a, TensorType) or not isinstance(b, TensorType) or a.dtype != b.dtype:
+        return False
+    if a.shape is None or b.shape is None:
+        return True
+    return len(a.shape) == len(b.shape) and not any(map(_differ, a.shape, b.shape))
+
+
+def _differ(d: Dim, e: Dim) -> bool:
+    return isinstance(d, int) and isinstance(e, int) and d != e
+
+
+def contents_agree(pattern: Content, concrete: Content, mapping: dict[Symbol, Dim]) -> bool:
+    """Whether what the pattern claims to know, its symbols replaced, is what the other one knows."""
+    if pattern is None:
+        return True
+    if concrete is None:
+        return all(d is None or _free(d, mapping) for d in pattern)
+    return len(pattern) == len(concrete) and all(
+        d is None or _free(d, mapping) or substitute(d, mapping) == e for d, e in zip(pattern, concrete, strict=True))
+
+
+def _free(d: Dim, mapping: dict[Symbol, Dim]) -> bool:
+    """Whether `d` is a symbol whose value is not settled by anything else: the content binds it."""
+    return isinstance(d, Expr) and d.symbol is not None and mapping.get(d.symbol, d) == d

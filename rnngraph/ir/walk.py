@@ -1,0 +1,156 @@
+"""Walking graphs: users, reachability, rebuilding, dependence. The only module that imports networkx."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+import networkx
+
+from rnngraph.ir.graph import Builder, Graph, Node, Value
+from rnngraph.ir.sizes import Dim, Symbol, symbols
+from rnngraph.ir.types import ListType, RefType, TensorType, Type
+
+
+def dims(t: Type) -> Iterator[Dim]:
+    """Every dim in a type."""
+    if isinstance(t, RefType):
+        t = t.tensor
+    if isinstance(t, ListType):
+        yield t.length
+        yield from dims(t.element)
+    else:
+        yield from t.shape or ()
+
+
+def type_symbols(t: Type) -> set[Symbol]:
+    """The symbols in a type."""
+    return {s for d in dims(t) for s in symbols(d)}
+
+
+def map_dims(t: Type, change: Callable[[Dim], Dim]) -> Type:
+    """The type with every dim replaced."""
+    if isinstance(t, RefType):
+        inner = map_dims(t.tensor, change)
+        assert isinstance(inner, TensorType)
+        return RefType(inner)
+    if isinstance(t, ListType):
+        return ListType(map_dims(t.element, change), change(t.length))
+    return t if t.shape is None else t.with_shape(tuple(change(d) for d in t.shape))
+
+
+def all_nodes(graph: Graph) -> Iterator[Node]:
+    """Every node, regions included; a node before those of its regions."""
+    for node in graph.nodes:
+        yield node
+        for region in node.regions:
+            yield from all_nodes(region)
+
+
+def users(graph: Graph) -> dict[Value, list[Node]]:
+    """Which nodes of this graph read a value (a node once an operand). Results of the graph are not users."""
+    found: dict[Value, list[Node]] = {}
+    for node in graph.nodes:
+        for value in node.operands:
+            found.setdefault(value, []).append(node)
+    return found
+
+
+def needed(graph: Graph, roots: Iterable[Value | Node]) -> set[Node]:
+    """The nodes of this graph that `roots` depend on through data and control edges."""
+    seen: set[Node] = set()
+    stack: list[Node] = []
+    for root in roots:
+        node = root.node if isinstance(root, Value) else root
+        if node is not None:
+            stack.append(node)
+    while stack:
+        node = stack.pop()
+        if node in seen or node.graph is not graph:
+            continue
+        seen.add(node)
+        stack.extend(v.node for v in node.operands if v.node is not None)
+        stack.extend(node.after)
+    return seen
+
+
+def depends(graph: Graph, seeds: Iterable[Value]) -> set[Value]:
+    """The values of this graph that are computed, directly or not, from `seeds` (which are included)."""
+    reached = set(seeds)
+    for node in graph.nodes:
+        if any(v in reached for v in node.operands):
+            reached.update(node.results)
+    return reached
+
+
+def dependence(edges: Mapping[int, Iterable[int]]) -> list[list[int]]:
+    """Strongly connected components of a slot graph (i -> those it needs), those needed first."""
+    digraph = networkx.DiGraph()
+    digraph.add_nodes_from(edges)
+    digraph.add_edges_from((i, j) for i, needs in edges.items() for j in needs)
+    return [sorted(c) for c in networkx.strongly_connected_components(digraph)]
+
+
+class Rebuilder:
+    """Copies a graph node by node into a builder, with a substitution from old values to new ones.
+
+    `rule(rebuilder, node)` returns the new values of a node's results, or None for a plain copy.
+    """
+
+    def __init__(self, rule: Callable[[Rebuilder, Node], Sequence[Value] | None], mark: str = "") -> None:
+        self.rule = rule
+        self.mark = mark
+        self.builder = Builder(Graph())
+        self.values: dict[Value, Value] = {}
+        self.nodes: dict[Node, tuple[Node, ...]] = {}
+
+    def value(self, old: Value) -> Value:
+        """The new value that stands for an old one."""
+        return self.values.get(old, old)
+
+    def graph(self, old: Graph, parent: Builder | None = None, roots: set[Node] | None = None,
+              params: Sequence[Value] | None = None) -> Graph:
+        """A rebuilt copy of `old`; with `roots`, only those nodes; with `params`, only those parameters."""
+        outer = self.builder
+        self.builder = Builder(Graph(old.name, parent.graph if parent else None), parent)
+        self.builder.graph.binds = set(old.binds)
+        for param in old.params if params is None else params:
+            self.values[param] = self.builder.param(param.type, param.content, param.hint)
+        for node in old.nodes:
+            if roots is None or node in roots:
+                self.step(node)
+        graph = self.builder.graph.seal([self.value(v) for v in old.results])
+        self.builder = outer
+        return graph
+
+    def step(self, node: Node) -> None:
+        """Rebuild one node."""
+        start = len(self.builder.graph.nodes)
+        new = self.rule(self, node)
+        if new is None:
+            new = self.copy(node).results
+        self.values.update(zip(node.results, new, strict=True))
+        made = tuple(self.builder.graph.nodes[start:])
+        self.nodes[node] = made or tuple(v.node for v in new if v.node is not None)[:1]
+
+    def after(self, node: Node) -> tuple[Node, ...]:
+        """The new control edges of an old node."""
+        return tuple(dict.fromkeys(n for old in node.after for n in self.nodes.get(old, ())))
+
+    def copy(self, node: Node, operands: Sequence[Value] | None = None, regions: Sequence[Graph] | None = None) -> Node:
+        """A copy of `node` with its operands and regions rebuilt; types stay as they are."""
+        if operands is None:
+            operands = [self.value(v) for v in node.operands]
+        if regions is None:
+            regions = [self.graph(r, self.builder) for r in node.regions]
+        origin = replace(node.origin, passes=(*node.origin.passes, self.mark)) if self.mark else node.origin
+        new = self.builder.node(node.op, operands, node.attrs, regions, node.name, [v.type for v in node.results],
+                                self.after(node), origin, [v.hint for v in node.results])
+        for old_value, value in zip(node.results, new.results, strict=True):
+            value.content = old_value.content
+        return new
+
+
+def rebuild(graph: Graph, rule: Callable[[Rebuilder, Node], Sequence[Value] | None], mark: str = "") -> Graph:
+    """A copy of `graph` in which `rule` decided what becomes of each node."""
+    return Rebuilder(rule, mark).graph(graph)

@@ -1,0 +1,283 @@
+"""Ops that join values and part them again: concat, stack, unstack, split, tile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from rnngraph.ir.graph import Value, call, call_node
+from rnngraph.ir.op import Attr, Call, Content, Movement, Site
+from rnngraph.ir.sizes import Dim, add, floordiv, mul
+from rnngraph.ir.types import TensorType
+from rnngraph.ops import contents
+from rnngraph.ops.build import expand_axes, ints, shape_of, size_vector, zeros_like
+from rnngraph.ops.declare import composite, declare, invalid
+from rnngraph.ops.shapes import Shape, axis_of, merged, same_dtype, spelled, text, vector_shape
+
+# --- joining and parting -----------------------------------------------------------------------------------------
+
+
+def _joined_shape(site: Site, axis: int, which: range, what: str) -> Shape:
+    """The common shape of operands that may differ along one axis; there the sizes add up."""
+    shapes = [site.tensor(i).shape for i in which]
+    known = [s for s in shapes if s is not None]
+    if not known:
+        return None
+    rank = len(known[0])
+    if any(len(s) != rank for s in known):
+        raise ValueError(f"Shapes must have the same rank for {what}, but are {', '.join(text(s) for s in known)}.")
+    axis = axis_of(axis, rank)
+    found = list(known[0])
+    for s in known[1:]:
+        found = [add(d, e) if i == axis else site.sizes.same(d, e, what)
+                 for i, (d, e) in enumerate(zip(found, s, strict=True))]
+    if len(known) < len(shapes):
+        found[axis] = None
+    return tuple(found)
+
+
+def _concat_type(site: Site) -> TensorType:
+    everything = range(len(site.types))
+    dtype = same_dtype(site, everything, "op 'concat'")
+    return TensorType(dtype, _joined_shape(site, site.attrs["axis"], everything, "concat"))
+
+
+def _concat_content(site: Site) -> Content:
+    parts = [contents.known(site, i) for i in range(len(site.types))]
+    if site.tensor(0).rank != 1 or None in parts:
+        return None
+    return contents.fit([d for part in parts if part is not None for d in part], site.tensor(0).dtype)
+
+
+def _concat(call: Call, *xs: Any) -> Any:
+    try:
+        return np.concatenate(xs, call.attrs["axis"])
+    except ValueError:
+        shapes = ", ".join(str(list(x.shape)) for x in xs)
+        raise invalid(f"ConcatOp : Dimensions of inputs should match, but the shapes are {shapes}") from None
+
+
+def _concat_rule(g: Any, c: Value) -> list[Value]:
+    """Each operand takes its part; where sizes are not known, the parts start where the shapes before them end."""
+    axis = axis_of(g.attrs["axis"], len(g.results[0].shape))
+    sizes = [v.shape[axis] for v in g.operands]
+    known = [d for d in sizes if isinstance(d, int)]
+    if len(known) == len(sizes):
+        return list(_parts(c, axis, known))
+    parts, start = [], ints([0])
+    for v in g.operands:
+        shape = shape_of(v)
+        begin = call("concat", ints([0] * axis), start, ints([0] * (len(v.shape) - axis - 1)), axis=0)
+        parts.append(call("dynamic_slice", c, begin, shape))
+        start = start + call("slice", shape, starts=(axis,), strides=(1,), sizes=(1,))
+    return parts
+
+
+def _parts(x: Value, axis: int, sizes: Sequence[Dim]) -> list[Value]:
+    """Slices of these sizes along an axis, one after the other."""
+    rank, made = len(x.shape), []
+    at: Dim = 0
+    for size in sizes:
+        made.append(call("slice", x, starts=tuple(at if i == axis else 0 for i in range(rank)), strides=(1,) * rank,
+                         sizes=tuple(size if i == axis else None for i in range(rank))))
+        at = add(at, size)
+    return made
+
+
+def _stack_type(site: Site) -> TensorType:
+    dtype = same_dtype(site, range(len(site.types)), "op 'stack'")
+    shape = site.tensor(0).shape
+    for i in range(1, len(site.types)):
+        shape = merged(site, shape, site.tensor(i).shape, "stack")
+    if shape is None:
+        return TensorType(dtype, None)
+    axis = axis_of(site.attrs["axis"], len(shape) + 1)
+    return TensorType(dtype, (*shape[:axis], len(site.types), *shape[axis:]))
+
+
+def _stack_content(site: Site) -> Content:
+    if site.tensor(0).rank != 0:
+        return None
+    return contents.fit([c[0] if c else None for c in site.contents], site.tensor(0).dtype)
+
+
+def _stack(call: Call, *xs: Any) -> Any:
+    try:
+        return np.stack(xs, call.attrs["axis"])
+    except ValueError:
+        shapes = ", ".join(str(list(x.shape)) for x in xs)
+        raise invalid(f"Shapes of all inputs must match, but are {shapes}") from None
+
+
+def _expand_stack(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
+    if operands[0].tensor.rank is None:
+        return None
+    axis = attrs["axis"] % (operands[0].tensor.rank + 1)
+    return call("concat", *(expand_axes(v, [axis]) for v in operands), axis=axis)
+
+
+def _stack_rule(g: Any, c: Value) -> list[Value]:
+    return list(call_node("unstack", c, axis=g.attrs["axis"], num=len(g.operands)).results)
+
+
+def _unstack_type(site: Site) -> tuple[TensorType, ...]:
+    x, num = site.tensor(0), site.attrs["num"]
+    if x.shape is None:
+        return tuple(x for _ in range(num))
+    axis = axis_of(site.attrs["axis"], len(x.shape))
+    site.sizes.same(x.shape[axis], num, "unstack")
+    return tuple(x.with_shape(x.shape[:axis] + x.shape[axis + 1:]) for _ in range(num))
+
+
+def _unstack_contents(site: Site) -> tuple[Content, ...] | None:
+    content = site.contents[0]
+    if content is None or site.tensor(0).rank != 1 or len(content) != site.attrs["num"]:
+        return None
+    return tuple(contents.fit((d,), site.tensor(0).dtype) for d in content)
+
+
+def _unstack(call: Call, x: Any) -> tuple[Any, ...]:
+    axis, num = call.attrs["axis"], call.attrs["num"]
+    if x.shape[axis] != num:
+        raise invalid(f"Input shape axis {axis} must equal {num}, got shape {list(x.shape)}")
+    return tuple(np.moveaxis(x, axis, 0).copy())
+
+
+def _expand_unstack(operands: Sequence[Value], attrs: Mapping[str, Any]) -> list[Value] | None:
+    (x,) = operands
+    if x.tensor.rank is None:
+        return None
+    axis = attrs["axis"] % x.tensor.rank
+    return [call("squeeze", part, axes=(axis,)) for part in _parts(x, axis, [1] * attrs["num"])]
+
+
+def _parting_rule(op: str) -> Any:
+    """The gradient of an op of many results: join the cotangents, zeros for results that have none."""
+    def rule(g: Any, *cotangents: Value | None) -> list[Value]:
+        given = [zeros_like(r) if c is None else c for r, c in zip(g.results, cotangents, strict=True)]
+        return [call(op, *given, axis=g.attrs["axis"])]
+    return rule
+
+
+def _split_sizes(attrs: Mapping[str, Any], size: Dim) -> tuple[Dim, ...]:
+    """The sizes of the parts; -1 in `sizes` is what the others leave. Raises ValueError if they cannot add up."""
+    sizes, num = attrs["sizes"], attrs["num"]
+    if sizes is None:
+        if isinstance(size, int) and size % num:
+            raise ValueError(f"Dimension size must be evenly divisible by {num} but is {size} for split.")
+        return tuple(floordiv(size, num) for _ in range(num))
+    rest = add(size, -sum(s for s in sizes if s != -1))
+    if sum(s == -1 for s in sizes) > 1 or (isinstance(rest, int) and (rest < 0 or (rest and -1 not in sizes))):
+        raise ValueError(f"The sizes {tuple(sizes)} do not add up to {size} for split.")
+    return tuple(rest if s == -1 else s for s in sizes)
+
+
+def _split_type(site: Site) -> tuple[TensorType, ...]:
+    x = site.tensor(0)
+    if x.shape is None:
+        return (x,) * (site.attrs["num"] if site.attrs["sizes"] is None else len(site.attrs["sizes"]))
+    axis = axis_of(site.attrs["axis"], len(x.shape))
+    sizes = _split_sizes(site.attrs, x.shape[axis])
+    if None not in sizes:
+        total: Dim = 0
+        for size in sizes:
+            total = add(total, size)
+        site.sizes.same(total, x.shape[axis], "split")
+    return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1:])) for size in sizes)
+
+
+def _split(call: Call, x: Any) -> tuple[Any, ...]:
+    axis = call.attrs["axis"]
+    try:
+        sizes = [int(s) for s in _split_sizes(call.attrs, x.shape[axis]) if isinstance(s, int)]
+    except ValueError as error:
+        raise invalid(str(error)) from None
+    return tuple(part.copy() for part in np.split(x, np.cumsum(sizes)[:-1], axis))
+
+
+def _split_contents(site: Site) -> tuple[Content, ...] | None:
+    content = site.contents[0]
+    sizes = contents.numbers(_split_sizes(site.attrs, len(content))) if content is not None else None
+    if content is None or sizes is None or site.tensor(0).rank != 1:
+        return None
+    ends = np.cumsum(sizes)
+    return tuple(contents.fit(content[end - size:end], site.tensor(0).dtype)
+                 for size, end in zip(sizes, ends, strict=True))
+
+
+def _expand_split(operands: Sequence[Value], attrs: Mapping[str, Any]) -> list[Value] | None:
+    (x,) = operands
+    if x.tensor.rank is None:
+        return None
+    axis = attrs["axis"] % x.tensor.rank
+    return _parts(x, axis, _split_sizes(attrs, x.shape[axis]))
+
+
+declare("concat", "x *xs", "Operands joined along `axis`.", Movement("concat"), _concat_type, _concat,
+        attrs={"axis": Attr("int")}, content=_concat_content, gradient=_concat_rule)
+composite("stack", "x *xs", "Operands of one shape joined along a new axis.", _stack_type, _expand_stack, _stack,
+          attrs={"axis": Attr("int", 0)}, content=_stack_content, gradient=_stack_rule)
+composite("unstack", "x", "The `num` slices along `axis`, without that axis.", _unstack_type, _expand_unstack, _unstack,
+          attrs={"axis": Attr("int", 0), "num": Attr("int")}, contents=_unstack_contents,
+          gradient=_parting_rule("stack"))
+composite("split", "x", "Parts along `axis`: `num` equal ones, or of these `sizes` (one may be -1: the rest).",
+          _split_type, _expand_split, _split,
+          attrs={"axis": Attr("int", 0), "sizes": Attr("ints", None), "num": Attr("int", None)},
+          contents=_split_contents, gradient=_parting_rule("concat"))
+
+# --- tile --------------------------------------------------------------------------------------------------------
+
+
+def _multiples(site: Site, what: str) -> Shape:
+    x, times = site.tensor(0), spelled(site, 1, f"the multiples of {what}")
+    if x.shape is not None and times is not None and len(x.shape) != len(times):
+        raise ValueError(f"Shape must be rank {len(times)} but is rank {len(x.shape)} for {what}.")
+    return times
+
+
+def _tile_type(site: Site) -> TensorType:
+    x, times = site.tensor(0), _multiples(site, "tile")
+    if times is None:
+        return x if x.shape is None else x.with_shape(tuple(site.sizes.fresh("n") for _ in x.shape))
+    sizes = [mul(d, m) for d, m in zip(x.shape or (None,) * len(times), times, strict=True)]
+    return x.with_shape(tuple(site.sizes.fresh("n") if d is None else d for d in sizes))
+
+
+def _untile_type(site: Site) -> TensorType:
+    _multiples(site, "untile")
+    return site.tensor(0).with_shape(vector_shape(site, 2, "the shape of untile"))
+
+
+def _interleaved(first: Sequence[Any], second: Sequence[Any]) -> list[Any]:
+    return [d for pair in zip(first, second, strict=True) for d in pair]
+
+
+def _expand_tile(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
+    x, multiples = operands
+    if x.tensor.shape is None or multiples.content is None or None in multiples.content:
+        return None
+    times, ones = multiples.content, [1] * len(x.shape)
+    apart = call("reshape", x, size_vector(_interleaved(ones, x.shape)))
+    spread = call("broadcast", apart, size_vector(_interleaved(times, x.shape)))
+    return call("reshape", spread, size_vector([mul(d, m) for d, m in zip(x.shape, times, strict=True)]))
+
+
+def _expand_untile(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
+    x, multiples, shape = operands
+    times, sizes = multiples.content, shape.content
+    if times is None or sizes is None or None in times or None in sizes:
+        return None
+    apart = call("reshape", x, size_vector(_interleaved(times, sizes)))
+    return call("reduce_sum", apart, axes=tuple(range(0, 2 * len(sizes), 2)))
+
+
+composite("tile", "x multiples", "x repeated multiples[i] times along axis i.", _tile_type, _expand_tile,
+          lambda call, x, multiples: np.tile(x, tuple(multiples)),
+          gradient=lambda g, c: [call("untile", c, g.operands[1], shape_of(g.operands[0])), None])
+composite("untile", "x multiples shape", "The sum of the copies that `tile` made of a value of that shape.",
+          _untile_type, _expand_untile,
+          lambda call, x, multiples, shape: x.reshape(_interleaved(multiples, shape)).sum(
+              tuple(range(0, 2 * x.ndim, 2)), dtype=x.dtype),
+          gradient=lambda g, c: [call("tile", c, g.operands[1]), None, None])

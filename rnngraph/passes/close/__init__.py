@@ -1,0 +1,1 @@
+"""Open graph to closed graph, for a set of fetches and feeds."""

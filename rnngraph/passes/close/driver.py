@@ -1,0 +1,144 @@
+"""close: from the user's open graph, fetches and feeds to a closed graph. The steps, in order:
+
+    cut     what the fetches need, feeds as parameters          prune   slot by slot, effects included
+    twins   histories to stacks                                 thread  variables to parameters and results
+    settle  sizes to symbols, broadcasts explicit               prune   what only sizes used
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rnngraph.errors import InvalidArgumentError
+from rnngraph.ir.graph import Graph, Node, Value
+from rnngraph.ir.op import Content
+from rnngraph.ir.sizes import Dim, Symbol
+from rnngraph.ir.types import ListType, RefType, TensorType, Type
+from rnngraph.passes.close.prune import cut, prune, prune_targets
+from rnngraph.passes.close.sizes import Facts, Guard, settle
+from rnngraph.passes.close.state import Threaded, thread
+from rnngraph.passes.close.twins import twins
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What fetches need of the user's graph, still open: parameters are the feeds."""
+
+    graph: Graph
+    targets: tuple[Node, ...]
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A closed graph: parameters are feeds, then `read` variables, then the run's number; results end with `written`.
+
+    `types` and `contents` are the parameters' before any guard rewrote them: they say where each symbol is found.
+    """
+
+    graph: Graph
+    read: tuple[str, ...]
+    written: tuple[str, ...]
+    types: tuple[Type, ...]
+    contents: tuple[Content, ...]
+    guards: tuple[Guard, ...]
+
+
+def open_part(graph: Graph, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value]) -> Opened:
+    """Cut, twins and the first prune. Raises InvalidArgumentError (phrase: `You must feed a value for placeholder`)."""
+    part, new_targets = cut(graph, values, targets, feeds)
+    doubled = twins(part)
+    live, kept = prune_targets(doubled, _targets_of(doubled, part, new_targets))
+    _check_placeholders(live)
+    keys = tuple(dict.fromkeys(n.attrs["key"] for n in live.nodes if n.op.name == "variable"))
+    return Opened(live, tuple(kept), keys)
+
+
+def _targets_of(doubled: Graph, part: Graph, targets: Sequence[Node]) -> list[Node]:
+    """The targets after `twins`, which keeps the order of the outermost nodes but for histories."""
+    if doubled is part:
+        return list(targets)
+    old = [n for n in part.nodes if n.op.name != "history"]
+    position = {n: i for i, n in enumerate(old)}
+    kept = [n for n in doubled.nodes]
+    return [kept[position[t]] for t in targets]
+
+
+def _check_placeholders(graph: Graph) -> None:
+    for node in graph.nodes:
+        if node.op.name == "placeholder":
+            t = node.attrs["type"]
+            shape = "<unknown>" if t.shape is None else [d if isinstance(d, int) else "?" for d in t.shape]
+            raise InvalidArgumentError(None, node, f"You must feed a value for placeholder tensor '{node.name}' with dtype "
+                                                   f"{t.dtype.name} and shape {shape}")
+
+
+def _sized(t: Type, hint: str) -> Type:
+    """A parameter's type: a symbol for every size that is not a known int."""
+    if isinstance(t, RefType):
+        t = t.tensor
+    if isinstance(t, ListType) or t.shape is None:
+        return t
+    return t.with_shape(tuple(d if isinstance(d, int) else Symbol(hint[0] if hint else "n").dim for d in t.shape))
+
+
+def close(opened: Opened, arrays: Sequence[Any], store: Any) -> Closed:
+    """The closed graph for the first feeds `arrays` and the variables that have a value in `store`."""
+    initialized = {k for k in opened.keys if k in store}
+    types = {}
+    for node in opened.graph.nodes:
+        if node.op.name == "variable":
+            types[node.attrs["key"]] = _state_type(node.attrs["type"], store.get(node.attrs["key"]))
+    threaded = thread(opened.graph, initialized, types)
+    values = [*arrays, *(store[k] for k in threaded.read), 0]
+    given = [_param_type(p.type, v) for p, v in zip(threaded.graph.params, values, strict=True)]
+    contents = [_content(p, v) for p, v in zip(threaded.graph.params[:len(arrays)], arrays, strict=True)]
+    contents += [None] * (len(given) - len(arrays))
+    samples = bind(given, contents, values)
+    graph, facts = settle(threaded.graph, given, contents, samples)
+    return _closed(prune(graph, keep_effects=True, closed=True), threaded, given, contents, facts)
+
+
+def _closed(graph: Graph, threaded: Threaded, types: Sequence[Type], contents: Sequence[Content],
+            facts: Facts) -> Closed:
+    return Closed(graph, tuple(threaded.read), tuple(threaded.written), tuple(types), tuple(contents),
+                  tuple(facts.guards))
+
+
+def _state_type(t: TensorType, value: Any) -> TensorType:
+    return t if t.shape is not None or value is None else t.with_shape((None,) * value.ndim)
+
+
+def _param_type(t: Type, value: Any) -> Type:
+    if isinstance(t, RefType):
+        t = t.tensor
+    if isinstance(t, TensorType) and t.shape is None:
+        t = t.with_shape((None,) * value.ndim)
+    return _sized(t, "n")
+
+
+def _content(param: Value, array: Any) -> Content:
+    t = param.type
+    if isinstance(t, TensorType) and t.dtype.is_integer and array.ndim == 0 and array >= 0:
+        return (Symbol("n").dim,)
+    return None
+
+
+def bind(types: Sequence[Type], contents: Sequence[Content], values: Sequence[Any]) -> dict[Symbol, int]:
+    """The value of every symbol that parameters bind, read off the arrays. A negative content binds -1."""
+    found: dict[Symbol, int] = {}
+    for t, content, value in zip(types, contents, values, strict=True):
+        if isinstance(t, TensorType) and t.shape is not None:
+            for d, n in zip(t.shape, getattr(value, "shape", ()), strict=True):
+                _bind(found, d, n)
+        if content is not None:
+            _bind(found, content[0], int(value))
+    return found
+
+
+def _bind(found: dict[Symbol, int], dim: Dim, n: int) -> None:
+    symbol = getattr(dim, "symbol", None)
+    if symbol is not None:
+        found.setdefault(symbol, n)

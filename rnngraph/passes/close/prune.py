@@ -1,0 +1,174 @@
+"""prune: keep what the results need, slot by slot through loops and branches.
+
+`needed_for` cuts the user's graph at the feeds. `prune` then works through regions: a loop's or `if`'s unused results go,
+and with them what only they need. With `keep_effects` every node with an effect is a root as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rnngraph.ir.graph import Builder, Graph, Node, Value
+from rnngraph.ir.walk import Rebuilder
+from rnngraph.ops.control import parts
+from rnngraph.passes.regions import Edit, edit_if, edit_loop
+
+
+def cut(graph: Graph, values: Sequence[Value], nodes: Iterable[Node], feeds: Sequence[Value]) -> tuple[Graph, list[Node]]:
+    """A copy of what `values` and `nodes` need, with `feeds` as parameters, and the copies of `nodes`."""
+    fed = set(feeds)
+    wanted: set[Node] = set()
+    stack = [n for n in nodes if n.graph is graph]
+    stack += [v.node for v in values if v not in fed and v.node is not None]
+    while stack:
+        node = stack.pop()
+        if node in wanted:
+            continue
+        wanted.add(node)
+        history = node.op.name == "history"
+        stack += [v.node for v in node.operands if v.node is not None and (history or v not in fed)]
+        stack += node.after
+    rb = Rebuilder(lambda r, n: None)
+    rb.builder = Builder(Graph(graph.name))
+    rb.builder.graph.binds = set(graph.binds)
+    for value in feeds:
+        rb.values[value] = rb.builder.param(value.type, value.content, value.hint or "feed")
+    for node in graph.nodes:
+        if node in wanted:
+            before = {v: rb.values[v] for v in node.results if v in fed}
+            rb.step(node)
+            rb.values.update(before)
+    return rb.builder.graph.seal([rb.value(v) for v in values]), [n for t in nodes for n in rb.nodes.get(t, ())]
+
+
+@dataclass
+class Live:
+    """What is alive in one region: its values, its nodes, and the slots of its loops and branches."""
+
+    values: set[Value] = field(default_factory=set)
+    nodes: set[Node] = field(default_factory=set)
+    slots: dict[Node, Slots] = field(default_factory=dict)
+
+
+@dataclass
+class Slots:
+    """The living slots of a loop or `if` (`carry` counts an `if`'s results) and what is alive inside."""
+
+    carry: list[int]
+    rows: list[int]
+    stacks: list[int]
+    captures: list[int]
+    inner: list[Live]
+
+
+def has_effect(node: Node) -> bool:
+    """Whether running the node can be noticed other than through its results."""
+    return node.op.effects in ("writes", "host") or any(has_effect(n) for r in node.regions for n in r.nodes)
+
+
+def analyse(graph: Graph, roots: Iterable[Value], nodes: Iterable[Node], keep_effects: bool) -> Live:
+    """One backward sweep over a region."""
+    live = Live(set(roots), set(nodes))
+    for node in reversed(graph.nodes):
+        if not (node in live.nodes or any(v in live.values for v in node.results)
+                or (keep_effects and has_effect(node))):
+            continue
+        live.nodes.add(node)
+        live.nodes.update(node.after)
+        if node.op.name == "loop":
+            live.slots[node] = slots = _loop_slots(node, live, keep_effects)
+            p = parts(node)
+            live.values.update([] if p.limit is None else [p.limit], (p.carry[i] for i in slots.carry),
+                               (p.rows[i] for i in slots.rows), (p.captures[i] for i in slots.captures))
+        elif node.op.name == "if":
+            live.slots[node] = slots = _if_slots(node, live, keep_effects)
+            live.values.update([node.operands[0]], (node.operands[1 + i] for i in slots.captures))
+        else:
+            live.values.update(node.operands)
+    return live
+
+
+def _loop_slots(node: Node, outside: Live, keep_effects: bool) -> Slots:
+    p = parts(node)
+    n = len(p.carry)
+    stacks = [j for j, v in enumerate(p.stacks) if v in outside.values]
+    carry = {i for i, v in enumerate(p.final) if v in outside.values}
+    while True:
+        inner = [analyse(p.cond, p.cond.results, (), keep_effects)] if p.cond is not None else []
+        body = analyse(p.body, [p.body.results[i] for i in (*carry, *(n + j for j in stacks))], (), keep_effects)
+        inner.append(body)
+        more = {i for i in range(n) if any(g.params[1 + i] in live.values
+                                           for g, live in zip(node.regions, inner, strict=True))} - carry
+        if not more:
+            break
+        carry |= more
+    rows = [i for i, v in enumerate(p.body_rows) if v in body.values]
+    offsets = [len(g.params) - len(p.captures) for g in node.regions]
+    captures = [i for i in range(len(p.captures))
+                if any(g.params[o + i] in live.values for g, o, live in zip(node.regions, offsets, inner, strict=True))]
+    return Slots(sorted(carry), rows, stacks, captures, inner)
+
+
+def _if_slots(node: Node, outside: Live, keep_effects: bool) -> Slots:
+    results = [i for i, v in enumerate(node.results) if v in outside.values]
+    inner = [analyse(g, [g.results[i] for i in results], (), keep_effects) for g in node.regions]
+    captures = [i for i in range(len(node.operands) - 1)
+                if any(g.params[i] in live.values for g, live in zip(node.regions, inner, strict=True))]
+    return Slots(results, [], [], captures, inner)
+
+
+class _Pruner:
+    def __init__(self, closed: bool) -> None:
+        self.closed = closed
+        self.lives: list[Live] = []
+
+    def rule(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
+        slots = self.lives[-1].slots.get(node)
+        if slots is None:
+            return None
+        edit = Edit(keep_carry=slots.carry, keep_rows=slots.rows, keep_stacks=slots.stacks,
+                    keep_captures=slots.captures, roots=[live.nodes for live in slots.inner])
+
+        def enter(which: int, params: Sequence[Value]) -> None:
+            self.lives.append(slots.inner[which])
+
+        edit.enter = enter
+        if self.closed:
+            edit.types = lambda new: ()
+        depth = len(self.lives)
+        # `enter` pushes one level a region; each is popped when its region's results are asked for.
+        edit.leave = self._leave
+        edited = self._edit(rb, node, edit, slots)
+        del self.lives[depth:]
+        return edited
+
+    def _leave(self, which: int) -> tuple[Sequence[Value], Sequence[Value]]:
+        return (), ()
+
+    def _edit(self, rb: Rebuilder, node: Node, edit: Edit, slots: Slots) -> Sequence[Value]:
+        if node.op.name == "if":
+            done = edit_if(rb, node, edit, slots.carry)
+        else:
+            done = edit_loop(rb, node, edit)
+        # A dropped result has no reader left; its place needs some value only for the bookkeeping of the rebuild.
+        return [v if v is not None else old for v, old in zip(done.old, node.results, strict=True)]
+
+
+def prune(graph: Graph, keep_effects: bool = False, targets: Iterable[Node] = (), closed: bool = False) -> Graph:
+    """A copy of `graph` without what is dead."""
+    live = analyse(graph, graph.results, targets, keep_effects)
+    pruner = _Pruner(closed)
+    pruner.lives.append(live)
+    rb = Rebuilder(pruner.rule)
+    return rb.graph(graph, roots=live.nodes)
+
+
+def prune_targets(graph: Graph, targets: Sequence[Node]) -> tuple[Graph, list[Node]]:
+    """Prune an open graph for its results and target nodes; also the copies of the targets."""
+    live = analyse(graph, graph.results, targets, False)
+    pruner = _Pruner(False)
+    pruner.lives.append(live)
+    rb = Rebuilder(pruner.rule)
+    pruned = rb.graph(graph, roots=live.nodes)
+    return pruned, [n for t in targets for n in rb.nodes[t]]

@@ -1,0 +1,465 @@
+"""sizes: every size an int or a bound symbol, every broadcast explicit, composites expanded, size arithmetic gone.
+
+The graph is typed again from its parameters on, in execution order. Where an op demands something of sizes that is not
+provable, the first feeds' sizes decide: the fact is noted as a guard, the parameters' symbols are rewritten with it, and
+the typing starts again (`Learned`). So one rule serves merging, broadcasting and conflicts:
+
+    a = b wanted, true of the first feeds        merge, guard a = b
+    one side broadcast, 1 in the first feeds     guard that it is 1
+    neither                                      the node becomes `fail`, guard on the opposite
+    a size bound inside the graph                a run-time `check_sizes`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from rnngraph.ir.graph import Builder, Graph, Node, Origin, Value, building
+from rnngraph.ir.op import Composite, Elementwise, OpDef, lookup
+from rnngraph.ir.sizes import Dim, Expr, Symbol, evaluate, sub, substitute, symbols
+from rnngraph.ir.types import ListType, RefType, TensorType, Type
+from rnngraph.ir.walk import map_dims
+from rnngraph.ops.control import make_if, make_loop, parts
+
+
+class Guard(NamedTuple):
+    """A condition on the feeds' sizes: left == right if `equal`, else left != right."""
+
+    equal: bool
+    left: Dim
+    right: Dim
+
+    def holds(self, values: Mapping[Symbol, int]) -> bool:
+        """Whether the guard holds for these sizes."""
+        return (evaluate(self.left, values) == evaluate(self.right, values)) == self.equal
+
+
+class Learned(Exception):
+    """A fact about the parameters' sizes was learned; type the graph again."""
+
+
+class Conflict(Exception):
+    """The first feeds' sizes make this node fail."""
+
+
+@dataclass
+class Facts:
+    """What the first feeds decided about the parameters' sizes."""
+
+    samples: Mapping[Symbol, int]
+    known: dict[Symbol, Dim] = field(default_factory=dict)
+    guards: list[Guard] = field(default_factory=list)
+
+    def value(self, dim: Dim) -> int | None:
+        """The size in the first feeds; None if it is bound inside the graph."""
+        if dim is None or any(s not in self.samples for s in symbols(dim)):
+            return None
+        return evaluate(dim, self.samples)
+
+    def learn(self, a: Dim, b: Dim) -> None:
+        """Note a = b, rewrite by it and start again. Raises Learned."""
+        self.guards.append(Guard(True, a, b))
+        difference = sub(a, b)
+        assert isinstance(difference, Expr)
+        solved = _solve(difference)
+        new = {solved[0]: solved[1]} if solved else {s: self.samples[s] for s in symbols(difference)}
+        self.known = {s: substitute(d, new) for s, d in self.known.items()} | new
+        raise Learned
+
+    def differ(self, a: Dim, b: Dim) -> None:
+        """Note that a and b differ."""
+        guard = Guard(False, a, b)
+        if guard not in self.guards:
+            self.guards.append(guard)
+
+
+def _solve(difference: Expr) -> tuple[Symbol, Dim] | None:
+    """A symbol of `difference` = 0 that can be written by the others: the newest that stands alone once."""
+    best: tuple[Symbol, int] | None = None
+    for monomial, c in difference.terms:
+        if len(monomial) == 1 and isinstance(monomial[0], Symbol) and c in (1, -1):
+            symbol = monomial[0]
+            if sum(s is symbol for s in symbols(difference)) == 1 and (best is None or symbol.serial > best[0].serial):
+                best = symbol, c
+    if best is None:
+        return None
+    symbol, c = best
+    rest = sub(symbol.dim, difference) if c == 1 else _plus(symbol.dim, difference)
+    return symbol, rest
+
+
+def _plus(a: Dim, b: Dim) -> Dim:
+    return sub(a, sub(0, b))
+
+
+class Made(NamedTuple):
+    """What `ClosingBuilder.node` gives: the values that stand for the node's results."""
+
+    results: Sequence[Value]
+
+
+class ClosingSizes:
+    """How `infer` settles sizes while a graph is closed."""
+
+    def __init__(self, builder: ClosingBuilder) -> None:
+        self.builder = builder
+
+    def same(self, a: Dim, b: Dim, what: str) -> Dim:
+        """See the module's table."""
+        if a == b:
+            return a
+        if a is None or b is None:
+            return b if a is None else a
+        facts = self.builder.facts
+        x, y = facts.value(a), facts.value(b)
+        if x is None or y is None:
+            self.builder.check(a, b, what)
+            return a if isinstance(a, int) else b
+        if x == y:
+            facts.learn(a, b)
+        facts.differ(a, b)
+        raise Conflict(f"Incompatible shapes: {x} and {y} must be equal for {what}")
+
+    def fresh(self, hint: str) -> Dim:
+        """A symbol bound at the result."""
+        symbol = Symbol(hint)
+        self.builder.graph.binds.add(symbol)
+        return symbol.dim
+
+
+class ClosingBuilder(Builder):
+    """A builder that makes closed nodes of whatever it is asked for."""
+
+    def __init__(self, graph: Graph, parent: ClosingBuilder | None, facts: Facts) -> None:
+        super().__init__(graph, parent)
+        self.facts = facts
+        self.sizes = ClosingSizes(self)
+        self.origin: Origin = parent.origin if parent else Origin()
+        self.checked: set[tuple[Dim, Dim]] = set()
+
+    def region(self, name: str = "") -> ClosingBuilder:
+        """A builder for a region."""
+        return ClosingBuilder(Graph(name, self.graph), self, self.facts)
+
+    def describe(self, op: OpDef, name: str) -> tuple[str, tuple[Node, ...], Origin]:
+        """Nodes made on the way belong to the node being closed."""
+        return name, (), self.origin
+
+    def plain(self, *args: Any, **kwargs: Any) -> Node:
+        """A node as it is asked for."""
+        return super().node(*args, **kwargs)
+
+    def check(self, a: Dim, b: Dim, what: str) -> None:
+        """A run-time check that two sizes are equal."""
+        if (a, b) not in self.checked:
+            self.checked.add((a, b))
+            pair = self.plain("sizes", (), {"dims": (a, b)}).results[0]
+            self.plain("check_sizes", [pair], {"what": what})
+
+    def node(self, op: OpDef | str, operands: Sequence[Value] = (), attrs: Mapping[str, Any] | None = None,
+             regions: Sequence[Graph] = (), name: str = "", types: Sequence[Type] | None = None,
+             after: Sequence[Node] = (), origin: Origin | None = None, hints: Sequence[str] = ()) -> Any:
+        """The closed form of a node: expanded, broadcast, or folded to sizes."""
+        definition = lookup(op) if isinstance(op, str) else op
+        if origin is not None:
+            self.origin = origin
+        inputs = [self.local(v) for v in operands]
+        kind = definition.kind
+        if isinstance(kind, Composite):
+            with building(self):
+                made = kind.expand(inputs, _full(definition, attrs))
+            if made is not None:
+                return Made([self.local(v) for v in made])
+        if isinstance(kind, Elementwise):
+            inputs = self.aligned(inputs, definition.name)
+        new = self.plain(definition, inputs, attrs, regions, name, types, after, self.origin, hints)
+        if definition.effects == "pure" and not regions and definition.name not in ("sizes", "constant"):
+            return Made([self.folded(v) for v in new.results]) if new.results else new
+        return new
+
+    def folded(self, value: Value) -> Value:
+        """An integer value whose content is known is spelled as sizes."""
+        content, t = value.content, value.type
+        if content is None or any(d is None for d in content) or not isinstance(t, TensorType):
+            return value
+        if value.node is not None and value.node.op.name == "as_size" or t.shape is None:
+            return value
+        return self.plain("sizes", (), {"dims": content, "dtype": t.dtype, "scalar": not t.shape}).results[0]
+
+    def aligned(self, inputs: Sequence[Value], what: str) -> list[Value]:
+        """Operands of an elementwise op with explicit broadcasts."""
+        shapes = [v.tensor.shape for v in inputs]
+        if len(inputs) < 2 or any(s is None for s in shapes) or all(s == shapes[0] for s in shapes):
+            return list(inputs)
+        rank = max(len(s) for s in shapes if s is not None)
+        padded = [((1,) * (rank - len(s)) + s) for s in shapes if s is not None]
+        target = tuple(self.joined([p[i] for p in padded], what) for i in range(rank))
+        return [v if v.tensor.shape == target else self.stretched(v, target) for v in inputs]
+
+    def stretched(self, value: Value, target: tuple[Dim, ...]) -> Value:
+        """An explicit broadcast."""
+        shape = self.plain("sizes", (), {"dims": target}).results[0]
+        return self.plain("broadcast", [value, shape], {}, types=[value.tensor.with_shape(target)]).results[0]
+
+    def joined(self, dims: Iterable[Dim], what: str) -> Dim:
+        """The common size of broadcast axes."""
+        result: Dim = 1
+        for d in dims:
+            if d == result or d == 1:
+                continue
+            if result == 1:
+                result = d
+                continue
+            result = self.decided(result, d, what)
+        return result
+
+    def decided(self, a: Dim, b: Dim, what: str) -> Dim:
+        """Two different sizes, neither of them 1 as far as is known."""
+        facts = self.facts
+        x, y = facts.value(a), facts.value(b)
+        if x is not None and y is not None and x != y:
+            if x == 1 or y == 1:
+                facts.learn(a if x == 1 else b, 1)
+            facts.differ(a, b)
+            raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast for {what}")
+        return self.sizes.same(a, b, what)
+
+
+def _full(op: OpDef, attrs: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    given = attrs or {}
+    return {k: given.get(k, a.default) for k, a in op.attrs.items()}
+
+
+class _Closer:
+    """Rebuilds a graph with closing builders."""
+
+    def __init__(self, facts: Facts) -> None:
+        self.facts = facts
+        self.values: dict[Value, Value] = {}
+        self.nodes: dict[Node, tuple[Node, ...]] = {}
+
+    def body(self, builder: ClosingBuilder, old: Graph, params: Sequence[Value], new: Sequence[Value]) -> None:
+        """Close the nodes of one region into `builder`."""
+        self.values.update(zip(params, new, strict=True))
+        for node in old.nodes:
+            start = len(builder.graph.nodes)
+            self.values.update(zip(node.results, self.results(builder, node), strict=True))
+            made = tuple(n for n in builder.graph.nodes[start:] if n.op.effects != "pure" or n.op.fails)
+            before = [m for v in (*node.operands,) if v.node is not None for m in self.nodes.get(v.node, ())]
+            self.nodes[node] = made or tuple(dict.fromkeys(
+                [*before, *(m for n in node.after for m in self.nodes.get(n, ()))]))
+        builder.graph.results = tuple(builder.local(self.values[v]) for v in old.results)
+
+    def results(self, builder: ClosingBuilder, node: Node) -> Sequence[Value]:
+        """The closed values of a node's results."""
+        builder.origin = node.origin
+        operands = [builder.local(self.values[v]) for v in node.operands]
+        if node.op.name == "loop":
+            return self.loop(builder, node, operands)
+        if node.op.name == "if":
+            return self.branch(builder, node, operands)
+        after = ()
+        if node.op.effects != "pure" or node.op.fails:
+            after = tuple(dict.fromkeys(m for n in node.after for m in self.nodes.get(n, ()) if m.graph is builder.graph))
+        try:
+            made = builder.node(node.op, operands, node.attrs, (), node.name, None, after, node.origin,
+                                [v.hint for v in node.results])
+        except Conflict as conflict:
+            made = self.failing(builder, node, str(conflict))
+        except ValueError as error:
+            made = self.failing(builder, node, _runtime_words(str(error)))
+        found: Sequence[Value] = made.results
+        return found
+
+    def failing(self, builder: ClosingBuilder, node: Node, message: str) -> Node:
+        """A node that raises when it is executed."""
+        types = []
+        for v in node.results:
+            t = map_dims(v.type, lambda d: d if isinstance(d, int) else 0)
+            types.append(t)
+        return builder.plain("fail", [], {"error": "InvalidArgumentError", "message": message, "types": tuple(types)},
+                             name=node.name, origin=node.origin, types=types)
+
+    # --- regions --------------------------------------------------------------------------------------------------
+
+    def branch(self, builder: ClosingBuilder, node: Node, operands: Sequence[Value]) -> Sequence[Value]:
+        """Close both regions of an `if`."""
+        builders = []
+        for region in node.regions:
+            inner = builder.region(region.name)
+            self.body(inner, region, region.params, [self.capture(inner, v) for v in operands[1:]])
+            builders.append(inner)
+        for b in builders:
+            b.graph.sealed = True
+        after = self.edges(builder, node)
+        made = _with_after(builder, node, after, lambda: make_if(_Plain(builder, after, node), operands[0], *builders,
+                                                                 name=node.name))
+        return made.results
+
+    def edges(self, builder: ClosingBuilder, node: Node) -> tuple[Node, ...]:
+        """Control edges of a region node."""
+        return tuple(dict.fromkeys(m for n in node.after for m in self.nodes.get(n, ()) if m.graph is builder.graph))
+
+    def capture(self, inner: ClosingBuilder, value: Value) -> Value:
+        """The parameter that captures `value`."""
+        return inner.local(value)
+
+    def loop(self, builder: ClosingBuilder, node: Node, operands: Sequence[Value]) -> Sequence[Value]:
+        """Close a loop: carries whose sizes change get a symbol bound at the region's parameter."""
+        p = parts(node)
+        new = dict(zip(node.operands, operands, strict=True))
+        limit = self.limit(builder, new.get(p.limit) if p.limit is not None else None, p.cond is None)
+        types = [self.start_type(new[v].type) for v in p.carry]
+        for _ in range(2 + 2 * sum(_rank(t) + 1 for t in types)):
+            regions, changed = self.attempt(builder, node, p, new, types)
+            if not changed:
+                break
+            types = changed
+        after = self.edges(builder, node)
+        attrs = {k: node.attrs[k] for k in ("reverse", "parallel_iterations", "back_prop", "swap_memory")}
+        made = make_loop(_Plain(builder, after, node), cond=regions[0] if p.cond is not None else None, body=regions[-1],
+                         limit=limit, carry=[new[v] for v in p.carry], rows=[new[v] for v in p.rows], name=node.name,
+                         **attrs)
+        return made.results
+
+    def limit(self, builder: ClosingBuilder, limit: Value | None, exact: bool) -> Value | None:
+        """A limit whose size has a name."""
+        if limit is None or not exact or (limit.content is not None and limit.content[0] is not None):
+            return limit
+        return builder.plain("as_size", [limit]).results[0]
+
+    def start_type(self, t: Type) -> Type:
+        """The type that a carry's parameter is tried with first."""
+        return t
+
+    def attempt(self, builder: ClosingBuilder, node: Node, p: Any, new: Mapping[Value, Value],
+                types: Sequence[Type]) -> tuple[list[ClosingBuilder], list[Type] | None]:
+        """Close a loop's regions with these carry types; the types to try next, if these do not hold."""
+        regions = []
+        bound: list[Symbol] = []
+        for which, region in enumerate(node.regions):
+            inner = builder.region(region.name)
+            fresh: dict[Symbol, Symbol] = {}
+            params = [inner.param(region.params[0].type, None, "t")]
+            for old, t in zip(region.params[1:], types, strict=False):
+                params.append(inner.param(_own(t, fresh, inner), None, old.hint))
+            body = which == len(node.regions) - 1
+            if body:
+                for old, outer in zip(p.body_rows, p.rows, strict=True):
+                    params.append(inner.param(_row(new[outer].type), None, old.hint))
+            captured = [self.capture(inner, new[v]) for v in p.captures]
+            self.body(inner, region, region.params, [*params, *captured])
+            regions.append(inner)
+            bound = [*fresh.values()]
+        final = regions[-1]
+        results = final.graph.results
+        given = [v.type for v in final.graph.params[1:1 + len(types)]]
+        changed, again = [], False
+        for t, had, result in zip(types, given, results, strict=False):
+            better = _join(t, had, result.type, bound)
+            again = again or better != t
+            changed.append(better)
+        return regions, changed if again else None
+
+
+class _Plain:
+    """Lets `make_loop` and `make_if` append through a closing builder with given edges and provenance."""
+
+    def __init__(self, builder: ClosingBuilder, after: Sequence[Node], node: Node) -> None:
+        self.builder, self.after, self.old = builder, after, node
+
+    def node(self, op: OpDef, operands: Sequence[Value], attrs: Mapping[str, Any], regions: Sequence[Graph],
+             name: str) -> Node:
+        """Append the node."""
+        return self.builder.plain(op, operands, attrs, regions, name, None, self.after, self.old.origin,
+                                  [v.hint for v in self.old.results])
+
+
+def _with_after(builder: ClosingBuilder, node: Node, after: Sequence[Node], make: Callable[[], Node]) -> Node:
+    return make()
+
+
+def _rank(t: Type) -> int:
+    return len(t.shape) if isinstance(t, TensorType) and t.shape is not None else 1
+
+
+def _row(t: Type) -> Type:
+    if isinstance(t, ListType):
+        return t.element
+    assert isinstance(t, TensorType)
+    return t.with_shape(None if t.shape is None else t.shape[1:])
+
+
+def _own(t: Type, fresh: dict[Symbol, Symbol], inner: ClosingBuilder) -> Type:
+    """A carry type whose changing sizes (marked symbols) are bound anew at this region's parameter."""
+    def change(d: Dim) -> Dim:
+        symbol = d.symbol if isinstance(d, Expr) else None
+        if isinstance(symbol, Varying):
+            if symbol not in fresh:
+                fresh[symbol] = Symbol(symbol.hint)
+                inner.graph.binds.add(fresh[symbol])
+            return fresh[symbol].dim
+        return d
+    return map_dims(t, change)
+
+
+class Varying(Symbol):
+    """Marks, in a carry's type, a size that may differ from step to step."""
+
+    __slots__ = ()
+
+
+def _join(tried: Type, had: Type, got: Type, bound: Sequence[Symbol]) -> Type:
+    """The carry type to try next, given the one tried, its form in the body, and the body's result type."""
+    if isinstance(tried, ListType) or isinstance(got, ListType):
+        return _join_lists(tried, got)
+    if isinstance(tried, RefType) or isinstance(got, RefType):
+        return tried
+    assert isinstance(had, TensorType)
+    if tried.shape is None:
+        return tried
+    if got.shape is None or had.shape is None or len(got.shape) != len(tried.shape):
+        return tried.with_shape(None)
+    dims: list[Dim] = []
+    for t, h, g in zip(tried.shape, had.shape, got.shape, strict=True):
+        varies = isinstance(t, Expr) and isinstance(t.symbol, Varying)
+        dims.append(t if varies or h == g else Varying("k").dim)
+    return tried.with_shape(tuple(dims))
+
+
+def _join_lists(tried: Type, got: Type) -> Type:
+    if not isinstance(tried, ListType) or not isinstance(got, ListType):
+        return tried
+    a, b = tried.element, got.element
+    if isinstance(a, TensorType) and isinstance(b, TensorType) and a.shape is None and b.shape is not None:
+        return ListType(b, tried.length)
+    return tried
+
+
+def _runtime_words(message: str) -> str:
+    return message if "Incompatible shapes" in message else f"Incompatible shapes: {message}"
+
+
+def settle(graph: Graph, params: Sequence[Type], contents: Sequence[Any], samples: Mapping[Symbol, int]) -> tuple[Graph, Facts]:
+    """The closed graph for parameters of these types (sizes int or symbol), and the facts that it rests on."""
+    facts = Facts(samples)
+    for _ in range(200):
+        closer = _Closer(facts)
+        builder = ClosingBuilder(Graph(graph.name), None, facts)
+        new = []
+        for old, t, content in zip(graph.params, params, contents, strict=True):
+            typed = map_dims(t, lambda d: substitute(d, facts.known))
+            known = None if content is None else tuple(substitute(d, facts.known) for d in content)
+            new.append(builder.param(typed, known, old.hint))
+        try:
+            closer.body(builder, graph, graph.params, new)
+        except Learned:
+            continue
+        builder.graph.sealed = True
+        return builder.graph, facts
+    raise RuntimeError("the sizes of this graph do not settle; please report it with the program")
+
+
+__all__ = ["Conflict", "Facts", "Guard", "Learned", "settle"]

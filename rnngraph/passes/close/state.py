@@ -1,0 +1,308 @@
+"""thread state: variables become parameters and results; random draws get the run and the step they belong to.
+
+    %v = variable {key="w"};  %a = read %v;  %b = assign %v, %x     ->     parameter w;  a = w;  b = x;  result w' = x
+
+A read sees the writes that it is ordered after (through data or control edges), else the value before the run. Writes of
+one variable are chained in creation order. In regions a variable that is only read is a capture, one that is written a
+carry (a result of an `if`). Which variables have a value when the run starts is known here, so `is_initialized` is a
+constant, and a read of one that has none is a `fail` node, which raises only if it is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rnngraph.errors import FailedPreconditionError
+from rnngraph.ir.graph import Graph, Node, Value, building, call, constant
+from rnngraph.ir.op import Random
+from rnngraph.ir.types import RefType, TensorType, int64, tensor
+from rnngraph.ir.walk import Rebuilder
+from rnngraph.ops.control import parts
+from rnngraph.passes.regions import Edit, edit_if, edit_loop
+
+
+def _inlined(rb: Rebuilder, node: Node, region: Graph) -> list[Value]:
+    """Put a branch's nodes in place of its `if`; the values of its results."""
+    for param, operand in zip(region.params, node.operands[1:], strict=True):
+        rb.values[param] = rb.value(operand)
+    for inner in region.nodes:
+        rb.step(inner)
+    return [rb.value(v) for v in region.results]
+
+
+@dataclass
+class Level:
+    """The state of one region while it is rebuilt: versions of each variable, and which writes precede a node."""
+
+    versions: dict[str, list[tuple[int, Value]]] = field(default_factory=dict)
+    before: dict[Node, int] = field(default_factory=dict)
+    count: int = 0
+
+
+@dataclass
+class Threaded:
+    """A graph without state: parameters are feeds, `read` variables, the run's number; results end with `written`."""
+
+    graph: Graph
+    read: list[str]
+    written: list[str]
+
+
+class _Threader:
+    def __init__(self, initialized: set[str], types: dict[str, TensorType]) -> None:
+        self.initialized = initialized
+        self.types = types
+        self.keys: dict[Value, str] = {}
+        self.names: dict[str, str] = {}
+        self.levels = [Level()]
+        self.writes: dict[Node, set[str]] = {}
+        self.run: Value | None = None
+        self.steps: list[Value] = []
+
+    # --- what a node writes, and what precedes it -----------------------------------------------------------------
+
+    def find_keys(self, graph: Graph) -> None:
+        """Name every reference: variables, and the parameters that capture them."""
+        for node in graph.nodes:
+            if node.op.name == "variable":
+                self.keys[node.results[0]] = node.attrs["key"]
+                self.names[node.attrs["key"]] = node.name or node.attrs["key"]
+                self.types.setdefault(node.attrs["key"], node.attrs["type"])
+            for region in node.regions:
+                captured = region.params[len(region.params) - len(_captures(node)):]
+                for outer, inner in zip(_captures(node), captured, strict=True):
+                    if outer in self.keys:
+                        self.keys[inner] = self.keys[outer]
+                self.find_keys(region)
+
+    def written(self, node: Node) -> set[str]:
+        """The variables that a node writes, regions included."""
+        if node not in self.writes:
+            found = {self.keys[node.operands[0]]} if node.op.effects == "writes" else set()
+            for region in node.regions:
+                for inner in region.nodes:
+                    found |= self.written(inner)
+            self.writes[node] = found
+        return self.writes[node]
+
+    def mask(self, node: Node) -> int:
+        """The writes of this level that `node` is ordered after, as bits."""
+        level, bits = self.levels[-1], 0
+        for v in node.operands:
+            if v.node is not None:
+                bits |= level.before.get(v.node, 0)
+        for other in node.after:
+            bits |= level.before.get(other, 0)
+        return bits
+
+    def seen(self, key: str, mask: int) -> Value | None:
+        """The version of a variable that a node ordered after `mask` sees; None if it has no value."""
+        found = None
+        for bit, value in self.levels[-1].versions.get(key, []):
+            if bit == 0 or mask & bit:
+                found = value
+        return found
+
+    def newest(self, key: str) -> Value | None:
+        """The last version."""
+        versions = self.levels[-1].versions.get(key)
+        return versions[-1][1] if versions else None
+
+    def write(self, key: str, value: Value, bit: int) -> None:
+        """A new version."""
+        self.levels[-1].versions.setdefault(key, []).append((bit, value))
+
+    # --- the rule ---------------------------------------------------------------------------------------------------
+
+    def rule(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
+        level = self.levels[-1]
+        mask = self.mask(node) | level.before.get(node, 0)
+        wrote = self.written(node)
+        bit = 0
+        if wrote:
+            level.count += 1
+            bit = 1 << level.count
+        level.before[node] = mask | bit
+        with building(rb.builder):
+            return self.rewrite(rb, node, mask, bit)
+
+    def rewrite(self, rb: Rebuilder, node: Node, mask: int, bit: int) -> Sequence[Value] | None:
+        """The new values of one node's results."""
+        name = node.op.name
+        if name == "variable":
+            return [constant(0)]
+        if name in ("read", "is_initialized", "assign", "update"):
+            return [getattr(self, name)(rb, node, self.keys[node.operands[0]], mask, bit)]
+        if name == "loop":
+            return self.loop(rb, node, mask, bit)
+        if name == "if":
+            return self.branch(rb, node, mask, bit)
+        if isinstance(node.op.kind, Random):
+            key = call("concat", rb.value(node.operands[0]), self.place(rb), axis=0)
+            return rb.copy(node, [key, *(rb.value(v) for v in node.operands[1:])]).results
+        return None
+
+    def place(self, rb: Rebuilder) -> Value:
+        """The run and the step of each enclosing loop, as an int64 vector."""
+        assert self.run is not None
+        parts_ = [rb.builder.local(self.run), *(call("cast", rb.builder.local(t), dtype=int64) for t in self.steps)]
+        return call("stack", *parts_, axis=0)
+
+    def read(self, rb: Rebuilder, node: Node, key: str, mask: int, bit: int) -> Value:
+        """The version that the read sees."""
+        value = self.seen(key, mask)
+        return self.missing(rb, node, key) if value is None else rb.builder.local(value)
+
+    def missing(self, rb: Rebuilder, node: Node, key: str) -> Value:
+        """What stands for the value of a variable that has none: raises when executed."""
+        return rb.builder.node(
+            "fail", [], {"error": "FailedPreconditionError", "types": (node.results[0].type,),
+                         "message": f"Attempting to use uninitialized value {self.names.get(key, key)}"},
+            name=node.name, origin=node.origin).results[0]
+
+    def is_initialized(self, rb: Rebuilder, node: Node, key: str, mask: int, bit: int) -> Value:
+        """A constant: which variables have a value is known when a run starts."""
+        return constant(self.seen(key, mask) is not None)
+
+    def assign(self, rb: Rebuilder, node: Node, key: str, mask: int, bit: int) -> Value:
+        """The new value itself."""
+        value = rb.value(node.operands[1])
+        t = node.results[0].type
+        assert isinstance(t, TensorType)
+        if node.attrs["validate_shape"] and t.shape is not None:
+            value = call("refine", value, shape=tuple(d if isinstance(d, int) else None for d in t.shape))
+        self.write(key, value, bit)
+        return value
+
+    def update(self, rb: Rebuilder, node: Node, key: str, mask: int, bit: int) -> Value:
+        """The pure op applied to the newest value."""
+        old = self.newest(key)
+        old = self.missing(rb, node, key) if old is None else rb.builder.local(old)
+        made = rb.builder.node(node.attrs["with_"], [old, *(rb.value(v) for v in node.operands[1:])], {}, name=node.name,
+                               origin=node.origin)
+        self.write(key, made.results[0], bit)
+        return made.results[0]
+
+    # --- regions ----------------------------------------------------------------------------------------------------
+
+    def enter_level(self, node: Node, which: int, carried: Sequence[str], params: Sequence[Value], mask: int) -> None:
+        """Start a region: captured variables have the version seen outside, carried ones their parameter."""
+        outer, inner = self.levels[-1], Level()
+        for key in outer.versions:
+            value = self.seen(key, mask)
+            if value is not None:
+                inner.versions[key] = [(0, value)]
+        for key, value in zip(carried, params, strict=True):
+            inner.versions[key] = [(0, value)]
+        self.levels.append(inner)
+
+    def start(self, rb: Rebuilder, node: Node, keys: Sequence[str]) -> list[Value]:
+        """The values of variables as a region node that writes them finds them."""
+        found = []
+        for key in keys:
+            value = self.newest(key)
+            if value is None:
+                t = self.types[key]
+                if t.shape is None or not all(isinstance(d, int) for d in t.shape):
+                    raise NotImplementedError(
+                        f"variable {self.names[key]!r} gets its first value inside a loop or branch and has no static "
+                        "shape; initialise it before, or give it a shape")
+                zero = constant(0 if not t.dtype.is_bool else False, t.dtype.numpy)
+                value = call("broadcast", zero, constant(list(t.shape), "int32")) if t.shape else zero
+            found.append(rb.builder.local(value))
+        return found
+
+    def loop(self, rb: Rebuilder, node: Node, mask: int, bit: int) -> Sequence[Value]:
+        """A loop with the variables that it writes as carries."""
+        keys = sorted(self.written(node))
+        p = parts(node)
+        refs = [i for i, v in enumerate(p.captures) if not isinstance(v.type, RefType)]
+        edit = Edit(keep_captures=refs, extra_carry=self.start(rb, node, keys))
+        depth, level = len(self.steps), len(self.levels)
+
+        def enter(which: int, params: Sequence[Value]) -> None:
+            del self.levels[level:], self.steps[depth:]
+            self.enter_level(node, which, keys, params, mask)
+            self.steps.append(rb.value(node.regions[which].params[0]))
+
+        def leave(which: int) -> tuple[Sequence[Value], Sequence[Value]]:
+            return [self.required(k) for k in keys], ()
+
+        edit.enter, edit.leave = enter, leave
+        done = edit_loop(rb, node, edit)
+        del self.levels[level:], self.steps[depth:]
+        for key, value in zip(keys, done.carry, strict=True):
+            self.write(key, value, bit)
+        return [v for v in done.old if v is not None]
+
+    def required(self, key: str) -> Value:
+        """The newest value of a variable that must have one."""
+        value = self.newest(key)
+        assert value is not None
+        return value
+
+    def branch(self, rb: Rebuilder, node: Node, mask: int, bit: int) -> Sequence[Value]:
+        """An `if` with the variables that it writes as results; inlined where the predicate is known."""
+        pred = rb.value(node.operands[0])
+        if pred.node is not None and pred.node.op.name == "constant":
+            chosen = node.regions[0 if bool(pred.node.attrs["value"].array) else 1]
+            return self.inline(rb, node, chosen, mask)
+        keys = sorted(self.written(node))
+        given = self.start(rb, node, keys)
+        keep = [i for i, v in enumerate(node.operands[1:]) if not isinstance(v.type, RefType)]
+        depth = len(self.levels)
+
+        def enter(which: int, params: Sequence[Value]) -> None:
+            del self.levels[depth:]
+            self.enter_level(node, which, keys, given, mask)
+
+        edit = Edit(keep_captures=keep, enter=enter,
+                    leave=lambda which: ((), [self.required(k) for k in keys]))
+        done = edit_if(rb, node, edit)
+        del self.levels[depth:]
+        for key, value in zip(keys, done.stacks, strict=True):
+            self.write(key, value, bit)
+        return [v for v in done.old if v is not None]
+
+    def inline(self, rb: Rebuilder, node: Node, region: Graph, mask: int) -> list[Value]:
+        """The branch's nodes in place of the `if`."""
+        for inner in region.nodes:
+            self.levels[-1].before[inner] = mask
+        return _inlined(rb, node, region)
+
+
+def _captures(node: Node) -> Sequence[Value]:
+    return parts(node).captures if node.op.name == "loop" else node.operands[1:] if node.op.name == "if" else ()
+
+
+def thread(graph: Graph, initialized: set[str], types: dict[str, TensorType]) -> Threaded:
+    """`graph` without state. Results are the old results (a reference means its value after the run), then state."""
+    work = _Threader(initialized, types)
+    work.find_keys(graph)
+    rb = Rebuilder(work.rule)
+    keys = sorted(set(work.keys.values()))
+    from_start = [k for k in keys if k in initialized]
+
+    rb.builder = type(rb.builder)(Graph(graph.name))
+    builder = rb.builder
+    builder.graph.binds = set(graph.binds)
+    for param in graph.params:
+        rb.values[param] = builder.param(param.type, param.content, param.hint)
+    for key in from_start:
+        work.levels[0].versions[key] = [(0, builder.param(types.get(key, work.types[key]), None, key))]
+    work.run = builder.param(tensor(int64, ()), None, "run")
+    for node in graph.nodes:
+        rb.step(node)
+    written = [k for k in keys if len(work.levels[0].versions.get(k, [])) > (k in initialized)]
+    results = [_final(work, v) if isinstance(v.type, RefType) else rb.value(v) for v in graph.results]
+    results += [work.required(k) for k in written]
+    return Threaded(builder.graph.seal(results), from_start, written)
+
+
+def _final(work: _Threader, ref: Value) -> Value:
+    key = work.keys[ref]
+    value = work.newest(key)
+    if value is None:
+        raise FailedPreconditionError(None, None, f"Attempting to use uninitialized value {work.names.get(key, key)}")
+    return value

@@ -1,0 +1,165 @@
+"""Rebuilding loops and branches with slots dropped or added: what every pass that touches regions shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from rnngraph.ir.graph import Builder, Graph, Node, Value
+from rnngraph.ir.types import Type
+from rnngraph.ir.walk import Rebuilder
+from rnngraph.ops.control import parts
+
+
+@dataclass
+class Edit:
+    """What becomes of a region node's slots.
+
+    keep_*: indices of slots that stay (None: all).  extra_carry: initial values of carries to add.
+    enter(added parameters) and leave() -> (added carry results, added stacks or branch results) are called, region by
+    region, with the new region's builder as `rebuilder.builder`; `leave` gets the region's index.
+    """
+
+    keep_carry: Sequence[int] | None = None
+    keep_rows: Sequence[int] | None = None
+    keep_stacks: Sequence[int] | None = None
+    keep_captures: Sequence[int] | None = None
+    extra_carry: Sequence[Value] = ()
+    enter: Callable[[int, Sequence[Value]], None] = lambda region, params: None
+    leave: Callable[[int], tuple[Sequence[Value], Sequence[Value]]] = lambda region: ((), ())
+    roots: Sequence[set[Node] | None] = (None, None)
+    types: Callable[[Node], Sequence[Type]] | None = None
+
+
+@dataclass
+class Edited:
+    """The new node, and the values of its old results (None for those dropped) and of what was added."""
+
+    node: Node
+    old: list[Value | None]
+    carry: Sequence[Value] = ()
+    stacks: Sequence[Value] = ()
+    made: list[Value] = field(default_factory=list)
+
+
+def kept(indices: Sequence[int] | None, count: int) -> list[int]:
+    """`indices`, or all."""
+    return list(range(count)) if indices is None else sorted(indices)
+
+
+def _region(rb: Rebuilder, old: Graph, edit: Edit, which: int, params: Sequence[Value],
+            extra: Sequence[Value], results: Callable[[], Sequence[Value]]) -> Builder:
+    """Rebuild one region with the given old parameters and `extra` ones after the carries."""
+    outer = rb.builder
+    rb.builder = builder = Builder(Graph(old.name, outer.graph), outer)
+    builder.graph.binds = set(old.binds)
+    for param in params:
+        rb.values[param] = builder.param(param.type, param.content, param.hint)
+    added = [builder.param(v.type, None, v.hint) for v in extra]
+    edit.enter(which, added)
+    roots = edit.roots[which]
+    for node in old.nodes:
+        if roots is None or node in roots:
+            rb.step(node)
+    builder.graph.results = tuple(results())
+    rb.builder = outer
+    return builder
+
+
+def edit_loop(rb: Rebuilder, node: Node, edit: Edit) -> Edited:
+    """A copy of a loop with slots dropped and added."""
+    p = parts(node)
+    n = len(p.carry)
+    carry, rows = kept(edit.keep_carry, n), kept(edit.keep_rows, len(p.rows))
+    stacks, captures = kept(edit.keep_stacks, len(p.stacks)), kept(edit.keep_captures, len(p.captures))
+    builders, added_stacks = [], []
+    for which, region in enumerate(node.regions):
+        body = region is p.body
+        row_count = len(p.rows) if body else 0
+        at = 1 + n + row_count
+        builders.append(_loop_region(rb, edit, which, region, [1 + i for i in carry],
+                                     [1 + n + i for i in rows] if body else [], [at + i for i in captures], added_stacks,
+                                     None if not body else [*carry, *(n + j for j in stacks)], len(carry)))
+    outer = _finish(builders)
+    operands = [*([rb.value(p.limit)] if p.limit is not None else []), *(rb.value(p.carry[i]) for i in carry),
+                *edit.extra_carry, *(rb.value(p.rows[i]) for i in rows), *(rb.value(p.captures[i]) for i in captures),
+                *outer]
+    attrs = {**node.attrs, "carry": len(carry) + len(edit.extra_carry), "rows": len(rows)}
+    kept_types = None
+    if edit.types is not None:
+        kept_types = [*(p.final[i].type for i in carry), *(p.stacks[j].type for j in stacks), p.trips.type]
+    new = rb.builder.node(node.op, operands, attrs, [b.graph for b in builders], node.name, kept_types, rb.after(node),
+                          node.origin, [v.hint for v in node.results])
+    old: list[Value | None] = [None] * len(node.results)
+    for k, i in enumerate(carry):
+        old[i] = new.results[k]
+    first = len(carry) + len(edit.extra_carry)
+    for k, j in enumerate(stacks):
+        old[n + j] = new.results[first + k]
+    old[-1] = new.results[-1]
+    if kept_types is not None:
+        _keep_contents(node, old)
+    return Edited(new, old, new.results[len(carry):first], new.results[first + len(stacks):-1])
+
+
+def _keep_contents(node: Node, new: Sequence[Value | None]) -> None:
+    for before, after in zip(node.results, new, strict=True):
+        if after is not None:
+            after.content = before.content
+
+
+def _loop_region(rb: Rebuilder, edit: Edit, which: int, region: Graph, carry: list[int], rows: list[int],
+                 captures: list[int], added_stacks: list[Value], results: list[int] | None, n: int) -> Builder:
+    params = region.params
+    first = [params[0], *(params[i] for i in carry)]
+    rest = [params[i] for i in (*rows, *captures)]
+
+    def make_results() -> Sequence[Value]:
+        if results is None:
+            return [rb.value(region.results[0])]
+        carries, stacks = edit.leave(which)
+        values = [rb.value(region.results[i]) for i in results]
+        builder = rb.builder
+        return [builder.local(v) for v in (*values[:n], *carries, *values[n:], *stacks)]
+
+    # The added parameters stand between carries and rows: build with all, then put them in order.
+    builder = _region(rb, region, edit, which, [*first, *rest], edit.extra_carry, make_results)
+    graph = builder.graph
+    k, extra = len(first), len(edit.extra_carry)
+    if extra:
+        made = graph.params
+        graph.params = [*made[:k], *made[len(made) - extra:], *made[k:len(made) - extra]]
+        for i, value in enumerate(graph.params):
+            value.index = i
+    return builder
+
+
+def _finish(builders: Sequence[Builder]) -> list[Value]:
+    """Append captures that were made on the way; their outer values."""
+    outer = builders[-1].finish_captures(builders[:-1])
+    for b in builders:
+        b.graph.sealed = True
+    return outer
+
+
+def edit_if(rb: Rebuilder, node: Node, edit: Edit, keep: Sequence[int] | None = None) -> Edited:
+    """A copy of an `if` with results dropped (`keep`) or added (`leave`'s second part)."""
+    results, captures = kept(keep, len(node.results)), kept(edit.keep_captures, len(node.operands) - 1)
+    builders = []
+    for which, region in enumerate(node.regions):
+        def make_results(region: Graph = region, which: int = which) -> Sequence[Value]:
+            values = [rb.value(region.results[i]) for i in results]
+            return [rb.builder.local(v) for v in (*values, *edit.leave(which)[1])]
+
+        builders.append(_region(rb, region, edit, which, [region.params[i] for i in captures], (), make_results))
+    outer = _finish(builders)
+    operands = [rb.value(node.operands[0]), *(rb.value(node.operands[1 + i]) for i in captures), *outer]
+    types = None if edit.types is None else [node.results[i].type for i in results]
+    new = rb.builder.node(node.op, operands, node.attrs, [b.graph for b in builders], node.name, types,
+                          rb.after(node), node.origin, [node.results[i].hint for i in results])
+    old: list[Value | None] = [None] * len(node.results)
+    for k, i in enumerate(results):
+        old[i] = new.results[k]
+    if types is not None:
+        _keep_contents(node, old)
+    return Edited(new, old, (), new.results[len(results):])

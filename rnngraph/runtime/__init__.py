@@ -1,0 +1,1 @@
+"""What running means: the interface of engines, traces, threads."""

@@ -1,0 +1,485 @@
+"""Session: joins a frontend graph, a store of variables' values and an engine. Source: tf.Session (r1.4).
+
+    fetches, feeds -> elements -> (cut, twins, prune: once a fetch set) -> (close, compile: once a guard pattern) -> call
+
+Variables are NumPy arrays in a store; their new values are committed after the last step that can fail.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rnngraph import backends, errors
+from rnngraph.backends.reference import located
+from rnngraph.frontend import nest
+from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph, sessions
+from rnngraph.frontend.indexed_slices import IndexedSlices, IndexedSlicesValue
+from rnngraph.ir.graph import Node, Value
+from rnngraph.ir.types import RefType
+from rnngraph.passes.close.driver import Closed, Opened, bind, close, open_part
+from rnngraph.runtime.interface import Executable, Options, Report
+
+
+class ConfigProto:
+    """Session settings; those that mean something here are the thread counts. Source: tf.ConfigProto."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.intra_op_parallelism_threads = 0
+        self.inter_op_parallelism_threads = 0
+        self.allow_soft_placement = False
+        self.log_device_placement = False
+        self.gpu_options = GPUOptions()
+        self.graph_options = None
+        self.device_count: Any = {}
+        for key, value in settings.items():
+            setattr(self, key, value)
+
+
+class GPUOptions:
+    """Accepted and without effect. Source: tf.GPUOptions."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.allow_growth = False
+        self.per_process_gpu_memory_fraction = 0.0
+        for key, value in settings.items():
+            setattr(self, key, value)
+
+
+@dataclass
+class _Variant:
+    """One executable of a fetch set: for a pattern of sizes and of variables that have values."""
+
+    closed: Closed
+    run: Executable
+
+    def fits(self, arrays: Sequence[Any], store: Mapping[str, Any]) -> bool:
+        """Whether the guards hold for these feeds and variables."""
+        if any(k not in store for k in self.closed.read):
+            return False
+        try:
+            values = bind(self.closed.types[:-1], self.closed.contents[:-1],
+                          [*arrays, *(store[k] for k in self.closed.read)])
+            sizes_fit = all(_static(t, v) for t, v in zip(self.closed.types, arrays, strict=False))
+        except ValueError:
+            return False
+        return sizes_fit and min(values.values(), default=0) >= 0 and all(g.holds(values) for g in self.closed.guards)
+
+
+def _static(t: Any, array: Any) -> bool:
+    shape = getattr(t, "shape", None)
+    return shape is None or (len(shape) == array.ndim and all(
+        not isinstance(d, int) or d == n for d, n in zip(shape, array.shape, strict=True)))
+
+
+@dataclass
+class _Prepared:
+    """A fetch set: its open part, and the executables made so far."""
+
+    opened: Opened
+    variants: list[tuple[frozenset[str], _Variant]] = field(default_factory=list)
+
+
+class BaseSession:
+    """What Session and InteractiveSession share."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None,
+                 engine: str | None = None) -> None:
+        if graph is not None and not isinstance(graph, Graph):
+            raise TypeError(f"graph must be a tf.Graph, but got {type(graph).__name__}")
+        if target is not None and not isinstance(target, (str, bytes)):
+            raise TypeError(f"target must be a string, but got {target!r}")
+        self._graph = graph if graph is not None else get_default_graph()
+        self._config = config
+        self._target = target
+        self._engine = engine or os.environ.get("RNNGRAPH_ENGINE") or "llvm"
+        threads = getattr(config, "intra_op_parallelism_threads", 0) or None
+        self._options = Options(threads=threads)
+        self._backend = backends.load(self._engine)
+        self._store: dict[str, Any] = {}
+        self._prepared: dict[Any, _Prepared] = {}
+        self._runs = itertools.count()
+        self._closed = False
+        self._lock = threading.RLock()
+        self._writers: dict[str, threading.RLock] = {}
+
+    # --- properties ---------------------------------------------------------------------------------------------
+
+    @property
+    def graph(self) -> Graph:
+        """The graph that this session runs."""
+        return self._graph
+
+    @property
+    def graph_def(self) -> Any:
+        """Not offered; print the graph with rnngraph.ir.printer."""
+        raise NotImplementedError("Session.graph_def: graphs have no protocol buffer form here")
+
+    @property
+    def sess_str(self) -> str:
+        """The target."""
+        return self._target
+
+    def close(self) -> None:
+        """Forget everything; later runs raise RuntimeError."""
+        self._closed = True
+        self._prepared.clear()
+        self._store.clear()
+
+    def as_default(self) -> _AsDefault:
+        """A context in which this is the default session; it is not closed at the end."""
+        return _AsDefault(self)
+
+    # --- running ------------------------------------------------------------------------------------------------
+
+    def run(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None, options: Any = None,
+            run_metadata: Any = None) -> Any:
+        """Evaluate fetches. Source: tf.Session.run; see the session page for what may be fetched and fed."""
+        self._check_open()
+        _refuse_tracing(options, run_metadata)
+        shape = _Fetches(self._graph, fetches)
+        feeds, arrays = _Feeds(self._graph, feed_dict).lists()
+        values = self._evaluate(shape.values, shape.targets, feeds, arrays)
+        return shape.pack(values)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        if not self._graph.get_operations():
+            raise RuntimeError("The Session graph is empty.  Add operations to the graph before calling run().")
+
+    def _evaluate(self, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value],
+                  arrays: Sequence[Any]) -> list[Any]:
+        fed = {v: a for v, a in zip(feeds, arrays, strict=True)}
+        inner = [v for v in values if v not in fed]
+        found = dict(zip(inner, self._compute(inner, targets, feeds, arrays), strict=True)) if inner or targets else {}
+        return [fed[v] if v in fed else found[v] for v in values]
+
+    def _compute(self, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value],
+                 arrays: Sequence[Any]) -> list[Any]:
+        store: Mapping[str, Any] = self._store
+        # A fed variable is one whose value is another for this run.
+        overrides = {_variable_key(v): a for v, a in zip(feeds, arrays, strict=True) if isinstance(v.type, RefType)}
+        if overrides:
+            plain = [(v, a) for v, a in zip(feeds, arrays, strict=True) if not isinstance(v.type, RefType)]
+            feeds, arrays = [v for v, _ in plain], [a for _, a in plain]
+            store = {**store, **overrides}
+        prepared = self._prepare(values, targets, feeds)
+        variant = self._variant(prepared, arrays, store)
+        return self._call(variant, arrays, store, len(values))
+
+    def _prepare(self, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value]) -> _Prepared:
+        key = (tuple(values), tuple(targets), tuple(feeds))
+        found = self._prepared.get(key)
+        if found is None:
+            with self._lock:
+                try:
+                    opened = open_part(self._graph.ir, values, targets, feeds)
+                except errors.OpError as error:
+                    raise self._described(error) from None
+                found = self._prepared.setdefault(key, _Prepared(opened))
+        return found
+
+    def _variant(self, prepared: _Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant:
+        present = frozenset(k for k in prepared.opened.keys if k in store)
+        for known, variant in prepared.variants:
+            if known == present and variant.fits(arrays, store):
+                return variant
+        with self._lock:
+            try:
+                closed = close(prepared.opened, arrays, store)
+            except errors.OpError as error:
+                raise self._described(error) from None
+            variant = _Variant(closed, self._backend.compile(closed.graph, self._options))
+            prepared.variants.insert(0, (present, variant))
+        return variant
+
+    def _call(self, variant: _Variant, arrays: Sequence[Any], store: Mapping[str, Any], count: int) -> list[Any]:
+        closed = variant.closed
+        locks = [self._writers.setdefault(k, threading.RLock()) for k in sorted(closed.written)]
+        for lock in locks:
+            lock.acquire()
+        try:
+            inputs = [*arrays, *(store[k] for k in closed.read), np.int64(next(self._runs))]
+            try:
+                results = variant.run(inputs)
+            except errors.OpError as error:
+                raise self._described(error) from None
+            for key, value in zip(closed.written, results[count:], strict=True):
+                self._store[key] = value if isinstance(value, np.ndarray) else np.asarray(value)
+        finally:
+            for lock in reversed(locks):
+                lock.release()
+        return results[:count]
+
+    def _described(self, error: errors.OpError) -> errors.OpError:
+        """The error with the user's op on it."""
+        node = error.op
+        if not isinstance(node, Node):
+            return error
+        error = located(error, node)
+        op = self._graph._by_name.get(node.name)
+        return type(error)(op, op, error.message)
+
+    # --- more doors ---------------------------------------------------------------------------------------------
+
+    def make_callable(self, fetches: Any, feed_list: Sequence[Any] | None = None,
+                      accept_options: bool = False) -> Callable[..., Any]:
+        """A function that runs `fetches` with its arguments fed in order. Source: tf.Session.make_callable."""
+        keys = list(feed_list or [])
+
+        def call(*args: Any) -> Any:
+            if len(args) != len(keys):
+                raise TypeError(f"this callable feeds {len(keys)} tensors, but {len(args)} values were given")
+            return self.run(fetches, dict(zip(keys, args, strict=True)))
+        return call
+
+    def explain(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> Report:
+        """What running `fetches` with these feeds is compiled to: every step, where it runs, and why.
+
+        Feeds are needed for their sizes, as in `run`; nothing is executed.
+        """
+        self._check_open()
+        shape = _Fetches(self._graph, fetches)
+        feeds, arrays = _Feeds(self._graph, feed_dict).lists()
+        prepared = self._prepare(shape.values, shape.targets, feeds)
+        return self._variant(prepared, arrays, self._store).run.explain()
+
+    def closed_graph(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> Any:
+        """The closed IR graph that `run` would execute with these feeds; print it to read it."""
+        shape = _Fetches(self._graph, fetches)
+        feeds, arrays = _Feeds(self._graph, feed_dict).lists()
+        prepared = self._prepare(shape.values, shape.targets, feeds)
+        return self._variant(prepared, arrays, self._store).closed.graph
+
+    def load_variable(self, key: str, value: Any) -> None:
+        """Set a variable's value in this session."""
+        self._store[key] = np.array(value)
+
+    def partial_run(self, *args: Any, **kwargs: Any) -> Any:
+        """Not offered."""
+        raise NotImplementedError("Session.partial_run: run the fetches in one call of run")
+
+    partial_run_setup = partial_run
+
+    def list_devices(self) -> list[Any]:
+        """No devices are listed: everything runs on the CPU."""
+        return []
+
+
+def _variable_key(ref: Value) -> str:
+    assert ref.node is not None
+    key: str = ref.node.attrs["key"]
+    return key
+
+
+def _refuse_tracing(options: Any, run_metadata: Any) -> None:
+    level = getattr(options, "trace_level", 0)
+    if level:
+        raise NotImplementedError("RunOptions.trace_level: traces are made by Session.explain and the study room")
+
+
+class Session(BaseSession):
+    """A session that may be used as a context manager: default session and graph inside, closed at the end."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None,
+                 engine: str | None = None) -> None:
+        super().__init__(target, graph, config, engine)
+        self._context: _AsDefault | None = None
+        self._graph_context: Any = None
+
+    def __enter__(self) -> Session:
+        if self._context is not None:
+            raise RuntimeError("Session context managers are not re-entrant. Use `Session.as_default()` if you want to "
+                               "enter a session multiple times.")
+        self._graph_context = self._graph.as_default()
+        self._graph_context.__enter__()
+        self._context = self.as_default()
+        self._context.__enter__()
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        assert self._context is not None
+        self._context.__exit__(*exc)
+        self._graph_context.__exit__(*exc)
+        self.close()
+
+    @staticmethod
+    def reset(target: str, containers: Any = None, config: Any = None) -> None:
+        """Nothing to reset: sessions share nothing."""
+
+
+class InteractiveSession(BaseSession):
+    """A session that makes itself default on construction, until closed."""
+
+    def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None,
+                 engine: str | None = None) -> None:
+        super().__init__(target, graph, config, engine)
+        self._context = self.as_default()
+        self._context.__enter__()
+        self._explicit = graph.as_default() if graph is not None else None
+        if self._explicit is not None:
+            self._explicit.__enter__()
+
+    def close(self) -> None:
+        """Close and stop being the default."""
+        super().close()
+        if self._explicit is not None:
+            self._explicit.__exit__(None, None, None)
+            self._explicit = None
+        self._context.__exit__(None, None, None)
+
+
+class _AsDefault:
+    """The context of `as_default`."""
+
+    def __init__(self, session: BaseSession) -> None:
+        self.session = session
+
+    def __enter__(self) -> BaseSession:
+        sessions.stack.append(self.session)
+        return self.session
+
+    def __exit__(self, *exc: Any) -> None:
+        if self.session in sessions.stack:
+            sessions.stack.reverse()
+            sessions.stack.remove(self.session)
+            sessions.stack.reverse()
+
+
+# --- fetches -----------------------------------------------------------------------------------------------------------
+
+class _Fetches:
+    """A structure of fetches: the distinct values and ops in it, and how to pack what comes back."""
+
+    def __init__(self, graph: Graph, fetches: Any) -> None:
+        self.graph = graph
+        self.values: list[Value] = []
+        self.targets: list[Node] = []
+        self._index: dict[Value, int] = {}
+        self._pack = self._plan(fetches)
+
+    def pack(self, results: Sequence[Any]) -> Any:
+        """The results in the structure of the fetches."""
+        return self._pack([_result(r) for r in results])
+
+    def _plan(self, item: Any) -> Callable[[Sequence[Any]], Any]:
+        if isinstance(item, (list, tuple)):
+            inner = [self._plan(i) for i in item]
+            if hasattr(item, "_fields"):
+                return lambda r: type(item)(*(p(r) for p in inner))
+            return lambda r: type(item)([p(r) for p in inner])
+        if isinstance(item, Mapping):
+            entries = {k: self._plan(v) for k, v in item.items()}
+            kind = type(item) if isinstance(item, dict) else dict
+            return lambda r: kind((k, p(r)) for k, p in entries.items())
+        if isinstance(item, IndexedSlices):
+            parts = [self._plan(t) for t in (item.values, item.indices)]
+            shape = None if item.dense_shape is None else self._plan(item.dense_shape)
+            return lambda r: IndexedSlicesValue(parts[0](r), parts[1](r), None if shape is None else shape(r))
+        return self._leaf(item)
+
+    def _leaf(self, item: Any) -> Callable[[Sequence[Any]], Any]:
+        element = self._element(item)
+        if not self.graph.is_fetchable(element):
+            raise ValueError(f"{element!r} has been marked as not fetchable: it is made inside a loop or branch. Return it "
+                             "from the loop's body or the branch, and fetch the result.")
+        if isinstance(element, Operation):
+            if element.node is not None:
+                self.targets.append(element.node)
+            return lambda r: None
+        value = element.value
+        if value not in self._index:
+            self._index[value] = len(self.values)
+            self.values.append(value)
+        at = self._index[value]
+        return lambda r: r[at]
+
+    def _element(self, item: Any) -> Tensor | Operation:
+        try:
+            return self.graph.as_graph_element(item)
+        except TypeError as error:
+            raise TypeError(f"Fetch argument {item!r} has invalid type {type(item).__name__}, must be a string or Tensor. "
+                            f"({error})") from None
+        except (ValueError, KeyError) as error:
+            raise ValueError(f"Fetch argument {item!r} cannot be interpreted as a Tensor. ({error.args[0]})") from None
+
+
+def _result(value: Any) -> Any:
+    """A fetched value as TensorFlow gives it: a scalar, or an array of its own."""
+    if isinstance(value, np.ndarray):
+        if not value.ndim:
+            return value[()]
+        return value if value.flags.owndata and value.flags.writeable else value.copy()
+    return value
+
+
+# --- feeds --------------------------------------------------------------------------------------------------------------
+
+class _Feeds:
+    """A feed dictionary, checked and converted."""
+
+    def __init__(self, graph: Graph, feed_dict: Mapping[Any, Any] | None) -> None:
+        self.graph = graph
+        self.found: dict[Value, Any] = {}
+        for key, value in (feed_dict or {}).items():
+            if isinstance(key, IndexedSlices):
+                self._slices(key, value)
+            elif isinstance(key, (tuple, list)) or nest.is_sequence(key):
+                for k, v in _paired(key, value):
+                    self._one(k, v)
+            else:
+                self._one(key, value)
+
+    def lists(self) -> tuple[list[Value], list[Any]]:
+        """Values and arrays, in one order."""
+        return list(self.found), list(self.found.values())
+
+    def _slices(self, key: Any, value: Any) -> None:
+        parts = [key.values, key.indices] + ([key.dense_shape] if key.dense_shape is not None else [])
+        for k, v in zip(parts, value, strict=False):
+            self._one(k, v)
+
+    def _one(self, key: Any, value: Any) -> None:
+        try:
+            tensor = self.graph.as_graph_element(key, allow_operation=False)
+        except (TypeError, ValueError, KeyError) as error:
+            raise TypeError(f"Cannot interpret feed_dict key as Tensor: {error.args[0]}") from None
+        assert isinstance(tensor, Tensor)
+        if isinstance(value, Tensor):
+            raise TypeError("The value of a feed cannot be a tf.Tensor object. Acceptable feed values include Python "
+                            "scalars, strings, lists, numpy ndarrays, or TensorHandles. Run it first and feed the result.")
+        array = _converted(tensor, value)
+        if not tensor.shape.is_compatible_with(array.shape):
+            raise ValueError(f"Cannot feed value of shape {array.shape} for Tensor '{tensor.name}', which has shape "
+                             f"'{tensor.shape}'")
+        if not self.graph.is_feedable(tensor):
+            raise ValueError(f"Tensor {tensor.name} may not be fed: it is inside a loop, or its value was used when the "
+                             "graph was built.")
+        self.found[tensor.source] = array
+
+
+def _paired(key: Any, value: Any) -> list[tuple[Any, Any]]:
+    keys = nest.flatten(key)
+    values = nest.flatten(value)
+    if len(keys) != len(values):
+        raise ValueError(f"The feed key {key!r} holds {len(keys)} tensors, but its value holds {len(values)}.")
+    return list(zip(keys, values, strict=True))
+
+
+def _converted(tensor: Tensor, value: Any) -> Any:
+    dtype = tensor.dtype.numpy
+    if isinstance(value, int) and not isinstance(value, bool) and tensor.dtype.is_integer:
+        limits = np.iinfo(dtype)
+        if not limits.min <= value <= limits.max:
+            raise TypeError(f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type "
+                            f"{tensor.dtype.name}. Try explicitly setting the type of the feed tensor to a larger type.")
+    if tensor.dtype.kind == "s":
+        return np.asarray(value, dtype=object)
+    return np.asarray(value, dtype=dtype)
