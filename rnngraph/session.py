@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 
 from rnngraph import backends, errors
-from rnngraph.backends.reference import located
 from rnngraph.frontend import nest
 from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph, sessions
 from rnngraph.frontend.indexed_slices import IndexedSlices, IndexedSlicesValue
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.types import RefType
+from rnngraph.ops.interpreter import located
 from rnngraph.passes.close.driver import Closed, Opened, bind, close, open_part
 from rnngraph.runtime.interface import Executable, Options, Report
 
@@ -211,8 +211,10 @@ class BaseSession:
                 results = variant.run(inputs)
             except errors.OpError as error:
                 raise self._described(error) from None
+            fetched = {id(r) for r in results[:count]}
             for key, value in zip(closed.written, results[count:], strict=True):
-                self._store[key] = value if isinstance(value, np.ndarray) else np.asarray(value)
+                # A fetched array is never the store's: later runs may write the store's in place.
+                self._store[key] = np.array(value) if id(value) in fetched else np.asarray(value)
         finally:
             for lock in reversed(locks):
                 lock.release()
@@ -416,7 +418,7 @@ def _result(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if not value.ndim:
             return value[()]
-        return value if value.flags.owndata and value.flags.writeable else value.copy()
+        return value
     return value
 
 

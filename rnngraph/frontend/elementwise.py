@@ -1,7 +1,6 @@
-"""Functions and operators on single elements: arithmetic, comparison, logic, casts (ops catalogue, tiers A and B).
+"""Functions on single elements: arithmetic, comparison, logic, casts (ops catalogue, tiers A and B).
 
-Functions take the dtype of their first argument and cast nothing. Operators convert the other operand to the tensor's
-dtype. Importing this module fills the operators of Tensor.
+Functions take the dtype of their first argument and cast nothing. Python's operators are in `operators`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from rnngraph.frontend.convert import convert_to_tensor, op_scope
-from rnngraph.frontend.graph import OVERLOADS, Tensor, emit
+from rnngraph.frontend.graph import Tensor, emit
 from rnngraph.frontend.indexed_slices import IndexedSlices, convert_to_tensor_or_indexed_slices
 from rnngraph.frontend.make import binary, hidden, pair, unary
 from rnngraph.frontend.shapes import TensorShape
@@ -154,18 +153,34 @@ def logical_xor(x: Any, y: Any, name: str = "LogicalXor") -> Tensor:
 
 
 def pow(x: Any, y: Any, name: str | None = None) -> Tensor:
-    """x to the y. Source: tf.pow."""
-    return binary("pow", "Pow", x, y, name)
+    """x to the y; integers by way of float64, exact up to 2**53. Source: tf.pow."""
+    if isinstance(x, Tensor) and isinstance(y, Tensor):
+        first, second = pair(x, y, "Pow")
+        return power(first, second, "Pow" if name is None else name)
+    with op_scope("Pow" if name is None else name, (x, y)) as scope:
+        first, second = pair(x, y, "Pow")
+        return power(first, second, scope)
 
 
-_BY_DTYPE: Final = {"FloorDiv": ("floordiv", "int_floordiv"), "FloorMod": ("floormod", "int_floormod")}
+def power(x: Tensor, y: Tensor, scope: str) -> Tensor:
+    """x to the y of two tensors of one dtype."""
+    if not x.dtype.is_integer:
+        return emit("pow", [x, y], name=scope, type="Pow")
+    wide = hidden(x, "pow", *(hidden(x, "cast", each, dtype=float64) for each in (x, y)))
+    made = emit("cast", [hidden(x, "rint", wide)], {"dtype": x.dtype}, name=scope, type="Pow")
+    made.op.inputs = [x, y]
+    return made
+
+
+BY_DTYPE: Final = {"FloorDiv": ("floordiv", "int_floordiv"), "FloorMod": ("floormod", "int_floormod")}
+"""The ops for floats and for integers behind one op type of TensorFlow's."""
 
 
 def _floored(kind: str, x: Any, y: Any, name: str | None) -> Tensor:
     """FloorDiv or FloorMod: one op in TensorFlow, two here, for floats and for integers."""
     with op_scope(kind if name is None else name, (x, y)) as scope:
         first, second = pair(x, y, kind)
-        return emit(_BY_DTYPE[kind][first.dtype.is_integer], [first, second], name=scope, type=kind)
+        return emit(BY_DTYPE[kind][first.dtype.is_integer], [first, second], name=scope, type=kind)
 
 
 def floor_div(x: Any, y: Any, name: str | None = None) -> Tensor:
@@ -210,10 +225,11 @@ def truediv(x: Any, y: Any, name: str | None = None) -> Tensor:
     with op_scope("truediv" if name is None else name, (x, y)) as scope:
         first = convert_to_tensor(x, name="x")
         second = convert_to_tensor(y, None if isinstance(y, Tensor) else first.dtype, name="y")
-        return _divided(first, second, scope)
+        return divided(first, second, scope)
 
 
-def _divided(x: Tensor, y: Tensor, scope: str) -> Tensor:
+def divided(x: Tensor, y: Tensor, scope: str) -> Tensor:
+    """The true quotient of two tensors of one dtype, named `scope`; casts of integers lie in the current scope."""
     if x.dtype != y.dtype:
         raise TypeError(f"x and y must have the same dtype, got {x.dtype!r} != {y.dtype!r}")
     wanted = _QUOTIENT.get(x.dtype.name)
@@ -235,10 +251,11 @@ def div(x: Any, y: Any, name: str | None = None) -> Tensor:
     """Division as in Python 2: rounded down for integers. Source: tf.div."""
     with op_scope("div" if name is None else name, (x, y)) as scope:
         first = convert_to_tensor(x, name="x")
-        return _python2_div(first, convert_to_tensor(y, first.dtype, name="y"), scope)
+        return python2_div(first, convert_to_tensor(y, first.dtype, name="y"), scope)
 
 
-def _python2_div(x: Tensor, y: Tensor, scope: str) -> Tensor:
+def python2_div(x: Tensor, y: Tensor, scope: str) -> Tensor:
+    """The quotient of two tensors of one dtype, rounded down for integers."""
     if x.dtype.is_floating:
         return emit("div", [x, y], name=scope, type="RealDiv")
     return emit("int_floordiv", [x, y], name=scope, type="FloorDiv")
@@ -348,81 +365,3 @@ def saturate_cast(value: Any, dtype: Any, name: str | None = None) -> Tensor:
         if value.dtype.max > wanted.max:
             value = minimum(value, convert_to_tensor(np.asarray(wanted.max), value.dtype, name="max"))
         return cast(value, wanted, name=scope)
-
-
-# --- operators --------------------------------------------------------------------------------------------------------
-
-Maker = Callable[[Tensor, Tensor, str], Tensor]
-_PLAIN: Final = (bool, int, float, complex, str, bytes, list, tuple, type(None), np.ndarray, np.generic)
-
-
-def _maker(op: str, kind: str, dtype: DType | None = None) -> Maker:
-    def make(x: Tensor, y: Tensor, scope: str) -> Tensor:
-        if dtype is not None and x.dtype != dtype:
-            raise TypeError(f"Input 'x' of '{kind}' Op has type {x.dtype.name} that does not match expected type of "
-                            f"{dtype.name}.")
-        return emit(op, [x, y], name=scope, type=kind)
-    return make
-
-
-def _floor_maker(kind: str) -> Maker:
-    def make(x: Tensor, y: Tensor, scope: str) -> Tensor:
-        return emit(_BY_DTYPE[kind][x.dtype.is_integer], [x, y], name=scope, type=kind)
-    return make
-
-
-def _other(value: Any, tensor: Tensor, label: str) -> Any:
-    """The other operand in the tensor's dtype; NotImplemented for types that may know better themselves."""
-    try:
-        return convert_to_tensor(value, tensor.dtype, name=label)
-    except TypeError:
-        if isinstance(value, _PLAIN) or isinstance(value, Tensor):
-            raise
-        return NotImplemented
-
-
-def _operator(word: str, name: str, make: Maker) -> None:
-    """Define `x <op> y` and `y <op> x` for a tensor x."""
-    def forward(x: Tensor, y: Any) -> Any:
-        if isinstance(y, Tensor) and y.dtype == x.dtype:
-            return make(x, y, name)
-        with op_scope(name, (x, y)) as scope:
-            second = _other(y, x, "y")
-            return NotImplemented if second is NotImplemented else make(x, second, scope)
-
-    def reflected(y: Tensor, x: Any) -> Any:
-        with op_scope(name, (x, y)) as scope:
-            first = _other(x, y, "x")
-            return NotImplemented if first is NotImplemented else make(first, y, scope)
-
-    OVERLOADS[f"__{word}__"] = forward
-    OVERLOADS[f"__r{word}__"] = reflected
-
-
-def _scoped_divide(x: Tensor, y: Tensor, scope: str) -> Tensor:
-    """Casts of integers lie in the scope of the quotient."""
-    if scope.endswith("/"):
-        return _divided(x, y, scope)
-    with op_scope(scope, (x, y)) as inner:
-        return _divided(x, y, inner)
-
-
-_operator("add", "add", _maker("add", "Add"))
-_operator("sub", "sub", _maker("sub", "Sub"))
-_operator("mul", "mul", _maker("mul", "Mul"))
-_operator("truediv", "truediv", _scoped_divide)
-_operator("div", "div", _python2_div)
-_operator("floordiv", "floordiv", _floor_maker("FloorDiv"))
-_operator("mod", "mod", _floor_maker("FloorMod"))
-_operator("pow", "pow", _maker("pow", "Pow"))
-_operator("and", "and", _maker("logical_and", "LogicalAnd", bool_))
-_operator("or", "or", _maker("logical_or", "LogicalOr", bool_))
-_operator("xor", "xor", _maker("logical_xor", "LogicalAnd", bool_))
-OVERLOADS["__neg__"] = negative
-OVERLOADS["__abs__"] = abs
-OVERLOADS["__invert__"] = logical_not
-OVERLOADS["__lt__"] = less
-OVERLOADS["__le__"] = less_equal
-OVERLOADS["__gt__"] = greater
-OVERLOADS["__ge__"] = greater_equal
-

@@ -1,4 +1,4 @@
-"""Initializers: objects `init(shape, dtype=None, partition_info=None)` that give a variable's first value (section 7)."""
+"""Initializers: objects `init(shape, dtype=None, partition_info=None)` that give a variable its first value."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.frontend import array, math, random_ops
-from rnngraph.frontend.convert import constant, convert_to_tensor
-from rnngraph.frontend.graph import Tensor, emit_op
+import rnngraph.ops.linalg  # noqa: F401 - declares qr
+from rnngraph.frontend import array, linalg, math, random_ops
+from rnngraph.frontend.convert import constant
+from rnngraph.frontend.graph import Tensor
 from rnngraph.frontend.shapes import as_shape
 from rnngraph.frontend.variable_sets import global_variables_initializer as _global_variables_initializer
 from rnngraph.frontend.variable_sets import local_variables_initializer as _local_variables_initializer
@@ -73,9 +74,9 @@ class ones_initializer(Initializer):  # noqa: N801
 
 
 class constant_initializer(Initializer):  # noqa: N801
-    """`value`, a number or a list that is filled in in order, its last element repeated. Source: tf.constant_initializer.
+    """`value`, a number or a list that is filled in in order, its last element repeated.
 
-    With `verify_shape`, a list must have the variable's shape (TypeError).
+    With `verify_shape`, a list must have the variable's shape (TypeError). Source: tf.constant_initializer.
     """
 
     def __init__(self, value: Any = 0, dtype: Any = float32, verify_shape: bool = False) -> None:
@@ -96,7 +97,10 @@ class constant_initializer(Initializer):  # noqa: N801
 
 
 class random_uniform_initializer(Initializer):  # noqa: N801
-    """Uniform in [minval, maxval); maxval is 1 for floats and required for ints. Source: tf.random_uniform_initializer."""
+    """Uniform in [minval, maxval); maxval is 1 for floats and required for ints (ValueError: `Must specify maxval`).
+
+    Source: tf.random_uniform_initializer.
+    """
 
     def __init__(self, minval: Any = 0, maxval: Any = None, seed: int | None = None, dtype: Any = float32) -> None:
         self.minval = minval
@@ -141,7 +145,10 @@ class truncated_normal_initializer(Initializer):  # noqa: N801
 
 
 class uniform_unit_scaling_initializer(Initializer):  # noqa: N801
-    """Uniform in +-factor*sqrt(3/n), n the product of all sizes but the last. Source: tf.uniform_unit_scaling_initializer."""
+    """Uniform in +-factor*sqrt(3/n), n the product of all sizes but the last.
+
+    Source: tf.uniform_unit_scaling_initializer.
+    """
 
     def __init__(self, factor: float = 1.0, seed: int | None = None, dtype: Any = float32) -> None:
         self.factor = factor
@@ -215,13 +222,13 @@ class orthogonal_initializer(Initializer):  # noqa: N801
         rows, columns = stdlib_math.prod(sizes[:-1]), sizes[-1]
         flat = (max(rows, columns), min(rows, columns))
         normal = random_ops.random_normal(flat, dtype=wanted, seed=self.seed)
-        q, r = emit_op("qr", [normal], type="Qr").outputs
-        diagonal = math.reduce_sum(r * constant(np.eye(flat[1]), dtype=wanted), 1)
+        q, r = linalg.qr(normal)
+        diagonal = linalg.diag_part(r)
         # The one factorisation whose R has a positive diagonal: then the result is uniform over orthogonal matrices.
         q = q * (diagonal / math.abs(diagonal))
         if rows < columns:
             q = array.transpose(q)
-        return convert_to_tensor(self.gain, dtype=wanted) * array.reshape(q, sizes)
+        return self.gain * array.reshape(q, sizes)
 
 
 class identity_initializer(Initializer):  # noqa: N801

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -30,6 +30,50 @@ def _numbered(base: str, graph: Graph) -> str:
     counts: dict[str, int] = graph.states.setdefault("layer_names", {})
     counts[base] = counts.get(base, 0) + 1
     return f"{base}_{counts[base]}"
+
+
+class InputSpec:
+    """What a layer asks of an input: rank (exact, least, most), dtype, shape, sizes of axes.
+
+    Source: tensorflow.python.layers.base.InputSpec.
+    """
+
+    def __init__(self, dtype: Any = None, shape: Any = None, ndim: int | None = None, max_ndim: int | None = None,
+                 min_ndim: int | None = None, axes: Mapping[int, int | None] | None = None) -> None:
+        self.dtype = dtype
+        self.shape = shape
+        self.ndim = ndim if shape is None else len(shape)
+        self.max_ndim = max_ndim
+        self.min_ndim = min_ndim
+        self.axes = dict(axes or {})
+
+    def check(self, value: Tensor, layer: str) -> None:
+        """Raise ValueError (phrase: `is incompatible with the layer`) if a tensor is not as asked."""
+        rank, clash = value.shape.ndims, f"Input 0 of layer {layer} is incompatible with the layer"
+        if rank is None:
+            if self.ndim is not None or self.min_ndim is not None or self.max_ndim is not None:
+                raise ValueError(f"{clash}: its rank is undefined, but the layer requires a defined rank.")
+            return
+        wrong = self._wrong_rank(rank)
+        if wrong is not None:
+            raise ValueError(f"{clash}: {wrong}, found ndim={rank}. Full shape received: {value.shape.as_list()}")
+        if self.dtype is not None and value.dtype != as_dtype(self.dtype):
+            raise ValueError(f"{clash}: expected dtype={as_dtype(self.dtype).name}, found dtype={value.dtype.name}.")
+        sizes = value.shape.as_list()
+        for axis, size in (*self.axes.items(), *enumerate(self.shape or ())):
+            if size is not None and sizes[axis] not in (size, None):
+                raise ValueError(f"{clash}: expected axis {axis} of input shape to have value {size} but received "
+                                 f"input with shape {sizes}")
+
+    def _wrong_rank(self, rank: int) -> str | None:
+        """What was expected instead of this rank, or None."""
+        if self.ndim is not None and rank != self.ndim:
+            return f"expected ndim={self.ndim}"
+        if self.max_ndim is not None and rank > self.max_ndim:
+            return f"expected max_ndim={self.max_ndim}"
+        if self.min_ndim is not None and rank < self.min_ndim:
+            return f"expected min_ndim={self.min_ndim}"
+        return None
 
 
 class Layer:
@@ -59,13 +103,14 @@ class Layer:
         self._activity_regularizer = activity_regularizer
         self._base_name = snake_case(type(self).__name__) if name is None else name
         self._name = _numbered(self._base_name, self._graph) if name is None else name
+        self.input_spec: InputSpec | None = None
         self._scope: VariableScope | None = None
         self._unbuilt: dict[str, Any] | None = None
         if kwargs.get("_scope"):
             with variable_scope(kwargs["_scope"]) as captured:
                 self._scope = captured
 
-    # --- what a layer knows about itself ----------------------------------------------------------------------
+    # --- what a layer knows about itself -----------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -144,7 +189,7 @@ class Layer:
                              f"once, or write {self._name}.build(input_shape).")
         return sum(w.shape.num_elements() for w in self.weights)
 
-    # --- for subclasses ----------------------------------------------------------------------------------------
+    # --- for subclasses ----------------------------------------------------------------------------------------------
 
     def build(self, input_shape: Any) -> None:
         """Make the variables; `input_shape` has the structure of the inputs. Called once, by the first call."""
@@ -201,7 +246,7 @@ class Layer:
         if not any(variable is w for w in self._trainable_weights + self._non_trainable_weights):
             (self._trainable_weights if trainable else self._non_trainable_weights).append(variable)
 
-    # --- calling -------------------------------------------------------------------------------------------------
+    # --- calling -----------------------------------------------------------------------------------------------------
 
     def _bind(self, scope: Any) -> None:
         """Take the variable scope, if there is none yet."""
@@ -236,9 +281,14 @@ class Layer:
         if graph_of(leaves) is not self._graph and leaves:
             raise ValueError(f"Input graph and Layer graph are not the same: {leaves[0]} is not from the graph that "
                              f"layer {self._name!r} was made in; make the layer in the graph of its inputs.")
+        if self.input_spec is not None and isinstance(inputs, Tensor):
+            self.input_spec.check(inputs, self._name)
         with self._graph.as_default(), self._in_scope() as bound, name_scope(bound.original_name_scope):
             if not self.built:
                 self._first_call(inputs)
+                if self.input_spec is not None and isinstance(inputs, Tensor):
+                    # build may have learned more: the sizes that the weights have.
+                    self.input_spec.check(inputs, self._name)
             outputs = self.call(inputs, *args, **kwargs)
             if outputs is None:
                 raise ValueError(f"A layer's `call` method should return a tensor or a nest of tensors, not None "

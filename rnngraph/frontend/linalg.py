@@ -41,6 +41,7 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False,
 
 
 def _product(a: Tensor, b: Tensor, flip: tuple[bool, bool], name: str | None) -> Tensor:
+    name = "MatMul" if name is None else name
     ranks = [each.shape.ndims for each in (a, b)]
     batched = all(rank is None or rank > 2 for rank in ranks) and ranks != [None, None]
     if not batched:
@@ -130,7 +131,8 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
 def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Tensor:
     """The sum of products that the equation says: `ij,jk->ik`; no letter twice in one operand.
 
-    Without `->` the result has the letters that occur once, in order of the alphabet. Raises ValueError. Source: tf.einsum.
+    Without `->` the result has the letters that occur once, in order of the alphabet. Raises ValueError. Source:
+    tf.einsum.
     """
     name = kwargs.pop("name", None)
     if kwargs:
@@ -266,7 +268,10 @@ def _places(x: Tensor) -> list[Any]:
 
 
 def matrix_set_diag(input: Any, diagonal: Any, name: str | None = None) -> Tensor:
-    """Square matrices with their diagonals replaced. Raises NotImplementedError for others. Source: tf.matrix_set_diag."""
+    """Square matrices with their diagonals replaced. Raises NotImplementedError for others.
+
+    Source: tf.matrix_set_diag.
+    """
     with op_scope("MatrixSetDiag" if name is None else name, (input, diagonal)) as scope:
         x, rows = pair(input, diagonal, "MatrixSetDiag", ("input", "diagonal"))
         sizes = x.shape.with_rank_at_least(2)[-2:].as_list()
@@ -277,7 +282,10 @@ def matrix_set_diag(input: Any, diagonal: Any, name: str | None = None) -> Tenso
 
 
 def matrix_band_part(input: Any, num_lower: Any, num_upper: Any, name: str | None = None) -> Tensor:
-    """Matrices with zeros outside the band of so many diagonals below and above; < 0: all. Source: tf.matrix_band_part."""
+    """Matrices with zeros outside the band of so many diagonals below and above; < 0: all.
+
+    Source: tf.matrix_band_part.
+    """
     with op_scope("MatrixBandPart" if name is None else name, (input, num_lower, num_upper)) as scope:
         x = convert_to_tensor(input, name="input")
         row, column = _places(x)

@@ -1,7 +1,7 @@
 """How functions of the API make their op: arguments converted under the op's scope, with r1.4's errors.
 
-An op whose arguments are tensors already is made at once; otherwise its name scope is opened, constants get the names of
-the parameters (`add/y`), and the op the name of the scope (`add`).
+An op whose arguments are tensors already is made at once; otherwise its name scope is opened, constants get the names
+of the parameters (`add/y`), and the op the name of the scope (`add`).
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ def argument(value: Any, kind: str, label: str, dtype: DType | None = None, like
              preferred: DType | None = None) -> Tensor:
     """An argument of an op of type `kind` as a tensor named after its parameter.
 
-    `dtype` is demanded, because the argument named `like` has it or (None) because the op takes no other. Raises TypeError
-    (phrases: `has type ... that does not match`, `Expected <dtype> passed to parameter`) and ValueError (phrase: `Tried
-    to convert`).
+    `dtype` is demanded, because the argument named `like` has it or (None) because the op takes no other. Raises
+    TypeError (phrases: `has type ... that does not match`, `Expected <dtype> passed to parameter`) and ValueError
+    (phrase: `Tried to convert`).
     """
     if not isinstance(value, Tensor):
         if is_tensor_like(value):

@@ -13,9 +13,6 @@ from rnngraph.frontend.elementwise import (
 )
 from rnngraph.frontend.elementwise import (
     cast,
-    exp,
-    is_finite,
-    log,
     multiply,
     not_equal,
     sqrt,
@@ -30,8 +27,9 @@ from rnngraph.ir.types import DType, as_dtype, bool_, int32, int64
 
 _DOC = """{what} along `axis`: an int, a list of ints (negative ones count from the end) or None for all axes.
 
-    keep_dims keeps the axes, with size 1. `reduction_indices` is the old name of `axis`. Raises ValueError for an axis out
-    of range (phrase: `Invalid reduction dimension`) or both names, TypeError for a dtype it does not take. Source: tf.{name}.
+    keep_dims keeps the axes, with size 1. `reduction_indices` is the old name of `axis`. Raises ValueError for an axis
+    out of range (phrase: `Invalid reduction dimension`) or both names, TypeError for a dtype it does not take. Source:
+    tf.{name}.
     """
 
 
@@ -97,13 +95,7 @@ def reduce_logsumexp(input_tensor: Any, axis: Any = None, keep_dims: bool = Fals
     """log of the sum of exp along axes, without overflow. Axes as in reduce_sum. Source: tf.reduce_logsumexp."""
     with op_scope("ReduceLogSumExp" if name is None else name, (input_tensor,)) as scope:
         x = convert_to_tensor(input_tensor, name="input")
-        if x.shape.ndims is not None:
-            return _reduced("log_sum_exp", "ReduceLogSumExp", x, axis, keep_dims, scope, reduction_indices, None)
-        axes = reduction_axes(x, axis, reduction_indices)
-        peak = reduce_max(x, axes, True)
-        safe = emit("stop_gradient", [hidden(x, "select", is_finite(peak), peak, hidden(x, "zeros_like", peak))])
-        total = log(reduce_sum(exp(x - safe), axes, True)) + safe
-        return total if keep_dims else emit("squeeze", [total], {"axes": axes}, name=scope, type="Squeeze")
+        return _reduced("log_sum_exp", "ReduceLogSumExp", x, axis, keep_dims, scope, reduction_indices, None)
 
 
 def count_nonzero(input_tensor: Any, axis: Any = None, keep_dims: bool = False, dtype: Any = int64,
@@ -120,8 +112,8 @@ def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keep_dims: bool 
          name: str | None = None) -> Tensor:
     """The norm of vectors along `axis` (one axis, or None: of all elements as one vector).
 
-    ord: "euclidean" (for matrices, two axes: Frobenius), 1, 2, inf or any p > 0; for two axes "euclidean", 1, inf. Raises
-    ValueError for other orders or axes. Source: tf.norm.
+    ord: "euclidean" (for matrices, two axes: Frobenius), 1, 2, inf or any p > 0; for two axes "euclidean", 1, inf.
+    Raises ValueError for other orders or axes. Source: tf.norm.
     """
     axes = None if axis is None else known_ints(axis, "axis of norm")
     is_matrix = axes is not None and len(axes) == 2

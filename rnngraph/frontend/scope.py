@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ContextDecorator, ExitStack, contextmanager
+from contextlib import ContextDecorator, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -39,7 +39,7 @@ def no_regularizer(_: Any) -> None:
     """A regularizer that stands for none, where None would mean the scope's. Source: tf.no_regularizer."""
 
 
-# --- name scopes ----------------------------------------------------------------------------------------------------
+# --- name scopes -----------------------------------------------------------------------------------------------------
 
 class name_scope:  # noqa: N801
     """Opens a name scope, with `default_name` where `name` is None, in the graph of `values`; yields `full/`.
@@ -77,12 +77,12 @@ class name_scope:  # noqa: N801
 
 def op_scope(values: Sequence[Any], name: str | None, default_name: str | None = None) -> name_scope:
     """`name_scope` with its arguments in the old order; warns. Source: tf.op_scope."""
-    warnings.warn("tf.op_scope(values, name, default_name) is deprecated, use tf.name_scope(name, default_name, values)",
-                  DeprecationWarning, stacklevel=2)
+    warnings.warn("tf.op_scope(values, name, default_name) is deprecated, use "
+                  "tf.name_scope(name, default_name, values)", DeprecationWarning, stacklevel=2)
     return name_scope(name, default_name, values)
 
 
-# --- variable scopes --------------------------------------------------------------------------------------------------
+# --- variable scopes -------------------------------------------------------------------------------------------------
 
 class VariableScope:
     """The defaults that `get_variable` uses, and the prefix of its names. Source: tf.VariableScope."""
@@ -252,7 +252,7 @@ def get_variable_scope() -> VariableScope:
     return scope_state().current
 
 
-class variable_scope(ContextDecorator, AbstractContextManager[VariableScope]):  # noqa: N801
+class variable_scope(ContextDecorator):  # noqa: N801
     """Enters a variable scope by name, by an object got earlier, or by a default name made unique; yields the scope.
 
     Raises TypeError (phrases: `name_or_scope is required`, `must be a string or VariableScope`) or ValueError (phrases:
@@ -366,7 +366,7 @@ def variable_op_scope(values: Sequence[Any] | None, name_or_scope: Any, default_
     return variable_scope(name_or_scope, default_name, values, **arguments)
 
 
-# --- variables by name ------------------------------------------------------------------------------------------------
+# --- variables by name -----------------------------------------------------------------------------------------------
 
 def get_variable(name: str, shape: Any = None, dtype: Any = None, initializer: Any = None, regularizer: Any = None,
                  trainable: bool = True, collections: Any = None, caching_device: Any = None, partitioner: Any = None,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from rnngraph.frontend import array, math
-from rnngraph.frontend.convert import convert_to_tensor
+from rnngraph.frontend import math
+from rnngraph.frontend.convert import op_scope
 from rnngraph.frontend.graph import Graph, Tensor, emit
+from rnngraph.frontend.make import argument
 from rnngraph.frontend.shapes import TensorShape
-from rnngraph.ir.types import DType, RefType, int32, int64
+from rnngraph.ir.types import RefType, int32, int64
+from rnngraph.ops.state import ASSIGN, INITIALIZED, UPDATE
 
 
 def reference(ref: Any, what: str) -> Tensor:
@@ -34,17 +36,6 @@ def note_write(ref: Tensor) -> None:
         written_keys(ref.graph).add(node.attrs["key"])
 
 
-def as_value(value: Any, dtype: DType, what: str) -> Tensor:
-    """`value` as a tensor of a variable's dtype. Python numbers and arrays convert; tensors must have it (TypeError)."""
-    if isinstance(value, Tensor) or hasattr(value, "_as_graph_element"):
-        tensor = convert_to_tensor(value)
-        if tensor.dtype != dtype:
-            raise TypeError(f"Input 'value' of {what} has type {tensor.dtype.name} that does not match type "
-                            f"{dtype.name} of argument 'ref'; write tf.cast(value, tf.{dtype.name}).")
-        return tensor
-    return convert_to_tensor(value, dtype=dtype, name="value")
-
-
 def _check_shape(ref: Tensor, shape: TensorShape, what: str) -> None:
     if not ref.shape.is_compatible_with(shape):
         raise ValueError(f"Dimensions must be equal for {what}: the variable {ref.op.name!r} has shape {ref.shape}, "
@@ -58,20 +49,22 @@ def assign(ref: Any, value: Any, validate_shape: bool | None = None, use_locking
     Raises ValueError for a shape and TypeError for a dtype that differs. Source: tf.assign.
     """
     variable = reference(ref, "assign")
-    tensor = as_value(value, variable.dtype, "'Assign' Op")
     validate = validate_shape is None or bool(validate_shape)
-    if validate:
-        _check_shape(variable, tensor.shape, "assign")
-    note_write(variable)
-    return emit("assign", [variable, tensor], {"validate_shape": validate}, name=name, type="Assign")
+    with op_scope("Assign" if name is None else name, (variable, value)) as scope:
+        tensor = argument(value, "Assign", "value", variable.dtype, "ref")
+        if validate:
+            _check_shape(variable, tensor.shape, "Assign")
+        note_write(variable)
+        return emit(ASSIGN, [variable, tensor], {"validate_shape": validate}, name=scope, type="Assign")
 
 
 def _update(ref: Any, value: Any, with_: str, kind: str, name: str | None) -> Tensor:
     variable = reference(ref, kind)
-    tensor = as_value(value, variable.dtype, f"'{kind}' Op")
-    _check_shape(variable, tensor.shape, kind)
-    note_write(variable)
-    return emit("update", [variable, tensor], {"with_": with_}, name=name, type=kind)
+    with op_scope(kind if name is None else name, (variable, value)) as scope:
+        tensor = argument(value, kind, "value", variable.dtype, "ref")
+        _check_shape(variable, tensor.shape, kind)
+        note_write(variable)
+        return emit(UPDATE, [variable, tensor], {"with_": with_}, name=scope, type=kind)
 
 
 def assign_add(ref: Any, value: Any, use_locking: bool | None = None, name: str | None = None) -> Tensor:
@@ -84,25 +77,29 @@ def assign_sub(ref: Any, value: Any, use_locking: bool | None = None, name: str 
     return _update(ref, value, "sub", "AssignSub", name)
 
 
-def _scatter_inputs(ref: Any, indices: Any, updates: Any, kind: str) -> tuple[Tensor, Tensor, Tensor]:
-    variable = reference(ref, kind)
-    places = convert_to_tensor(indices, name="indices")
-    if places.dtype not in (int32, int64):
-        raise TypeError(f"Value passed to parameter 'indices' of {kind} has DataType {places.dtype.name} not in list of "
-                        "allowed values: int32, int64")
-    rows = as_value(updates, variable.dtype, f"'{kind}' Op")
-    if variable.shape.ndims is not None:
-        wanted = places.shape.concatenate(variable.shape[1:])
-        if variable.shape.ndims == 0 or not wanted.is_compatible_with(rows.shape):
-            raise ValueError(f"Shapes must be equal for {kind}: updates must have the shape of indices followed by that "
-                             f"of a row of the variable, {wanted}, but have shape {rows.shape}.")
-    note_write(variable)
-    return variable, places, rows
-
-
 def _scatter(ref: Any, indices: Any, updates: Any, with_: str, kind: str, name: str | None) -> Tensor:
-    variable, places, rows = _scatter_inputs(ref, indices, updates, kind)
-    return emit("update", [variable, places, rows], {"with_": with_}, name=name, type=kind)
+    variable = reference(ref, kind)
+    with op_scope(kind if name is None else name, (variable, indices, updates)) as scope:
+        places = argument(indices, kind, "indices")
+        if places.dtype not in (int32, int64):
+            raise TypeError(f"Value passed to parameter 'indices' of {kind} has DataType {places.dtype.name} not in "
+                            "list of allowed values: int32, int64")
+        rows = argument(updates, kind, "updates", variable.dtype, "ref")
+        if variable.shape.ndims is not None:
+            _check_rows(variable, places, rows, kind)
+        if kind == "ScatterSub":
+            rows = math.negative(rows)
+        note_write(variable)
+        return emit(UPDATE, [variable, places, rows], {"with_": with_}, name=scope, type=kind)
+
+
+def _check_rows(variable: Tensor, places: Tensor, rows: Tensor, kind: str) -> None:
+    if variable.shape.ndims == 0:
+        raise ValueError(f"Shape must be at least rank 1 but is rank 0 for {kind} of variable {variable.op.name!r}.")
+    wanted = places.shape.concatenate(variable.shape[1:])
+    if not wanted.is_compatible_with(rows.shape):
+        raise ValueError(f"Shapes must be equal for {kind}: updates must have the shape of indices followed by that of "
+                         f"a row of the variable, {wanted}, but have shape {rows.shape}.")
 
 
 def scatter_update(ref: Any, indices: Any, updates: Any, use_locking: bool = True, name: str | None = None) -> Tensor:
@@ -117,45 +114,25 @@ def scatter_add(ref: Any, indices: Any, updates: Any, use_locking: bool = False,
 
 def scatter_sub(ref: Any, indices: Any, updates: Any, use_locking: bool = False, name: str | None = None) -> Tensor:
     """Subtracts rows at `indices` of axis 0, duplicates too; gives the new value. Source: tf.scatter_sub."""
-    variable, places, rows = _scatter_inputs(ref, indices, updates, "ScatterSub")
-    return emit("update", [variable, places, math.negative(rows)], {"with_": "put_add"}, name=name, type="ScatterSub")
-
-
-def _factors(variable: Tensor, places: Tensor, rows: Tensor) -> Tensor:
-    """Per row of the variable the product of the updates that name it, else ones: [n] + a row's shape."""
-    if variable.shape.ndims is None or rows.shape.ndims is None or places.shape.ndims is None:
-        raise NotImplementedError("scatter_mul and scatter_div of a variable, indices or updates of unknown rank")
-    inner = variable.shape.ndims - 1
-    flat = array.reshape(places, [-1])
-    row_shape = array.shape(rows)[places.shape.ndims:]
-    listed = array.reshape(rows, array.concat([[-1], row_shape], 0))
-    count = convert_to_tensor(variable.shape[0].value) if variable.shape[0].value is not None else \
-        array.shape(emit("read", [variable], type="Identity"))[0]
-    hit = math.equal(array.expand_dims(flat, 1), array.expand_dims(math.cast(math.range(count), flat.dtype), 0))
-    hit = array.reshape(hit, array.concat([array.shape(hit), [1] * inner], 0))
-    spread = array.expand_dims(listed, 1)
-    ones = array.ones_like(spread)
-    # Written with the IR op, which broadcasts; tf.where does not.
-    return math.reduce_prod(emit("select", [hit, spread, ones], type="Select"), 0)
+    return _scatter(ref, indices, updates, "put_add", "ScatterSub", name)
 
 
 def scatter_mul(ref: Any, indices: Any, updates: Any, use_locking: bool = False, name: str | None = None) -> Tensor:
     """Multiplies rows at `indices` of axis 0, duplicates too; gives the new value. Source: tf.scatter_mul."""
-    variable, places, rows = _scatter_inputs(ref, indices, updates, "ScatterMul")
-    return emit("update", [variable, _factors(variable, places, rows)], {"with_": "mul"}, name=name, type="ScatterMul")
+    return _scatter(ref, indices, updates, "put_mul", "ScatterMul", name)
 
 
 def scatter_div(ref: Any, indices: Any, updates: Any, use_locking: bool = False, name: str | None = None) -> Tensor:
     """Divides rows at `indices` of axis 0, duplicates too; gives the new value. Source: tf.scatter_div."""
-    variable, places, rows = _scatter_inputs(ref, indices, updates, "ScatterDiv")
-    with_ = "div" if variable.dtype.is_floating else "int_truncdiv"
-    return emit("update", [variable, _factors(variable, places, rows)], {"with_": with_}, name=name, type="ScatterDiv")
+    if not reference(ref, "ScatterDiv").dtype.is_floating:
+        raise NotImplementedError("scatter_div of integer variables; use tf.assign with tf.div")
+    return _scatter(ref, indices, updates, "put_div", "ScatterDiv", name)
 
 
 def is_variable_initialized(variable: Any, name: str | None = None) -> Tensor:
     """Whether the variable has a value: a bool scalar. Source: tf.is_variable_initialized."""
     ref = reference(variable, "is_variable_initialized")
-    return emit("is_initialized", [ref], name=name, type="IsVariableInitialized")
+    return emit(INITIALIZED, [ref], name=name, type="IsVariableInitialized")
 
 
 def count_up_to(ref: Any, limit: int, name: str | None = None) -> Tensor:
@@ -163,7 +140,8 @@ def count_up_to(ref: Any, limit: int, name: str | None = None) -> Tensor:
     raise NotImplementedError("count_up_to; use tf.assign_add and tf.less")
 
 
-def scatter_nd_update(ref: Any, indices: Any, updates: Any, use_locking: bool = True, name: str | None = None) -> Tensor:
+def scatter_nd_update(ref: Any, indices: Any, updates: Any, use_locking: bool = True,
+                      name: str | None = None) -> Tensor:
     """Not implemented. Source: tf.scatter_nd_update."""
     raise NotImplementedError("scatter_nd_update; use tf.scatter_update on axis 0")
 

@@ -62,6 +62,7 @@ from rnngraph.frontend.variable_sets import (
 )
 from rnngraph.ir.graph import Value
 from rnngraph.ir.types import DType, TensorType, as_dtype
+from rnngraph.ops.state import ASSIGN, READ, VARIABLE
 
 __all__ = [
     "Variable", "all_variables", "assert_variables_initialized", "assign", "assign_add", "assign_sub", "count_up_to",
@@ -79,7 +80,7 @@ def variables_by_key(graph: Graph) -> dict[str, Variable]:
 
 
 class Variable:
-    """State that lives in a session. Its initial value is a tensor, something convertible, or a function that gives one.
+    """State that lives in a session. Its initial value is a tensor, something convertible, or a function giving one.
 
     Raises ValueError (phrases: `initial_value must be specified`, `inside a control-flow`, `must have a shape
     specified`). Source: tf.Variable.
@@ -89,8 +90,8 @@ class Variable:
 
     def __init__(self, initial_value: Any = None, trainable: bool = True, collections: Any = None,
                  validate_shape: bool = True, caching_device: Any = None, name: str | None = None,
-                 variable_def: Any = None, dtype: Any = None, expected_shape: Any = None, import_scope: str | None = None,
-                 constraint: Callable[[Any], Any] | None = None) -> None:
+                 variable_def: Any = None, dtype: Any = None, expected_shape: Any = None,
+                 import_scope: str | None = None, constraint: Callable[[Any], Any] | None = None) -> None:
         if variable_def is not None or import_scope is not None:
             raise NotImplementedError("Variable(variable_def=..., import_scope=...): variables from protocol buffers")
         if initial_value is None:
@@ -107,28 +108,28 @@ class Variable:
             self._check_initial(scope, validate_shape, expected_shape)
             shape = tuple(self._initial_value.shape.as_list()) if validate_shape else None
             kind = TensorType(self._initial_value.dtype, shape)
-            self._variable = graph.emit("variable", attrs={"key": scope[:-1], "type": kind}, name=scope,
+            self._variable = graph.emit(VARIABLE, attrs={"key": scope[:-1], "type": kind}, name=scope,
                                         type="VariableV2").outputs[0]
             self._variable.set_shape(TensorShape(shape))
             self._start = graph.tensor_of(_without_reads(graph, self._initial_value.value))
-            self._initializer = graph.emit("assign", [self._variable, self._start], {"validate_shape": validate_shape},
+            self._initializer = graph.emit(ASSIGN, [self._variable, self._start], {"validate_shape": validate_shape},
                                            name="Assign", type="Assign")
-            self._snapshot = emit("read", [self._variable], name="read", type="Identity")
+            self._snapshot = emit(READ, [self._variable], name="read", type="Identity")
         variables_by_key(graph)[self.key] = self
         graph.add_to_collections(keys, self)
 
     def _check_initial(self, scope: str, validate_shape: bool, expected_shape: Any) -> None:
         value = self._initial_value
         if value.value.graph is not value.graph.ir:
-            raise ValueError(f"Initializer for variable {scope} is from inside a control-flow construct, such as a loop "
-                             "or conditional. When creating a variable inside a loop or conditional, use a lambda as "
-                             "the initializer.")
+            raise ValueError(f"Initializer for variable {scope} is from inside a control-flow construct, such as a "
+                             "loop or conditional. When creating a variable inside a loop or conditional, use a lambda "
+                             "as the initializer.")
         if validate_shape and not value.shape.is_fully_defined():
             raise ValueError(f"initial_value must have a shape specified: {value}; or pass validate_shape=False.")
         if expected_shape is not None:
             as_shape(expected_shape).assert_is_compatible_with(value.shape)
 
-    # --- what it is ------------------------------------------------------------------------------------------------
+    # --- what it is --------------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -201,7 +202,7 @@ class Variable:
         return self._read("read")
 
     def _read(self, name: str) -> Tensor:
-        read = emit("read", [self._variable], name=name, type="Identity")
+        read = emit(READ, [self._variable], name=name, type="Identity")
         read.set_shape(self.shape)
         return read
 
@@ -261,13 +262,13 @@ class Variable:
         session = session if session is not None else get_default_session()
         if session is None:
             raise ValueError("Either session argument should be provided or default session should be established")
-        session.assign_variable(self, np.asarray(value, self.dtype.numpy))
+        session.load_variable(self.key, np.asarray(value, self.dtype.numpy))
 
     def __iter__(self) -> Any:
         raise TypeError(f"'Variable' object is not iterable: {self!r}; tf.unstack gives a list of its slices.")
 
 
-# --- making ---------------------------------------------------------------------------------------------------------
+# --- making ----------------------------------------------------------------------------------------------------------
 
 def _checked(collections: Any, trainable: bool) -> list[Any]:
     if collections is None:
@@ -327,8 +328,8 @@ def _ancestors(graph: Graph, value: Value) -> set[Value]:
 
 def _to_tensor(value: Variable, dtype: DType | None = None, name: str | None = None, as_ref: bool = False) -> Any:
     if dtype is not None and as_dtype(dtype) != value.dtype:
-        raise ValueError(f"Incompatible type conversion requested to type '{as_dtype(dtype).name}' for variable of type "
-                         f"'{value.dtype.name}'; write tf.cast(v, tf.{as_dtype(dtype).name}).")
+        raise ValueError(f"Incompatible type conversion requested to type '{as_dtype(dtype).name}' for variable of "
+                         f"type '{value.dtype.name}'; write tf.cast(v, tf.{as_dtype(dtype).name}).")
     return value._ref() if as_ref else value._as_tensor()
 
 

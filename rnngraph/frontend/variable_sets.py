@@ -15,6 +15,7 @@ from rnngraph.frontend.math import logical_not
 from rnngraph.frontend.scope import name_scope
 from rnngraph.frontend.state_ops import is_variable_initialized
 from rnngraph.ir.types import string
+from rnngraph.ops.state import READ
 
 
 def global_variables(scope: str | None = None) -> list[Any]:
@@ -85,7 +86,7 @@ def assert_variables_initialized(var_list: Sequence[Any] | None = None) -> Opera
         var_list = global_variables() + local_variables()
     if not var_list:
         return None
-    return group(*[emit("read", [v._ref()], type="Identity") for v in var_list], name="assert_variables_initialized")
+    return group(*[emit(READ, [v._ref()], type="Identity") for v in var_list], name="assert_variables_initialized")
 
 
 def _old(name: str, new: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""What `get_variable` does: the variables of a graph by full name, found again or made (variables-and-scopes, section 4).
+"""What `get_variable` does: the variables of a graph by full name, found again or made.
 
 Importing this module enters its function in `scope.GETTER`.
 """
@@ -9,8 +9,6 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from typing import Any
-
-import numpy as np
 
 from rnngraph.frontend.convert import convert_to_tensor
 from rnngraph.frontend.graph import get_default_graph, user_line

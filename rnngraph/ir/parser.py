@@ -211,7 +211,8 @@ class _Parser:
                 told[i] = self.content(scope.sizes)
         try:
             node = scope.builder.node(op, operands, attrs, regions, "", types, after, NOWHERE, list(map(_hint, names)))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, AssertionError) as error:
+            # Also what a rule for contents says to operands that the verifier would refuse.
             raise self.reader.error(f"a statement that fits the op ({error})", place) from None
         for i, content in told.items():
             node.results[i].content = content

@@ -146,7 +146,8 @@ class Names:
     def _apply(self, atom: Apply) -> str:
         first, second = (self.dim(d) for d in atom.args)
         if atom.kind in ("min", "max"):
-            return f"{atom.kind}({', '.join(sorted((first, second)))})"
+            numbers_last = sorted((isinstance(d, int), self.dim(d)) for d in atom.args)
+            return f"{atom.kind}({', '.join(text for _, text in numbers_last)})"
         return f"({first} {'//' if atom.kind == 'floordiv' else '%'} {second})"
 
     def type(self, t: Type) -> str:

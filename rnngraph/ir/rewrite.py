@@ -17,7 +17,7 @@ import numpy as np
 
 from rnngraph.ir.graph import Graph, Node, Value, building
 from rnngraph.ir.printer import excerpt, write
-from rnngraph.ir.verify import VerifyError
+from rnngraph.ir.verify import VerifyError, is_ordered
 from rnngraph.ir.verify import verify as check
 from rnngraph.ir.walk import Rebuilder
 
@@ -68,13 +68,29 @@ def apply_rules(graph: Graph, rules: Sequence[Rule], mark: str = "") -> Graph:
     for rule in rules:
         for op in rule.ops:
             table.setdefault(op, []).append(rule)
+    before: list[str] = []
     for _ in range(SWEEPS):
         sweep = _Sweep(table, mark)
         rewritten = sweep.rebuilder.graph(graph)
         if not sweep.fired:
             return graph
-        graph = rewritten
-    raise _endless(sweep.fired, sweep.last)
+        graph, fired, before = rewritten, before + sweep.fired, sweep.fired
+    raise _endless(fired, sweep.last)
+
+
+class _Orderer(Rebuilder):
+    """A rebuilder whose control edges join only nodes that need an order, through those that no longer do."""
+
+    def after(self, node: Node) -> tuple[Node, ...]:
+        """The new control edges of an old node."""
+        found: dict[Node, None] = {}
+        stack = list(reversed(node.after))
+        while stack:
+            old = stack.pop()
+            ordered = [n for n in self.nodes.get(old, ()) if is_ordered(n)]
+            found.update(dict.fromkeys(ordered))
+            stack.extend([] if ordered else reversed(old.after))
+        return tuple(found)
 
 
 class _Sweep:
@@ -82,7 +98,7 @@ class _Sweep:
 
     def __init__(self, table: Mapping[str, Sequence[Rule]], mark: str) -> None:
         self.table = table
-        self.rebuilder = Rebuilder(self.rewrite, mark)
+        self.rebuilder = _Orderer(self.rewrite, mark)
         self.fired: list[str] = []
         self.last: Node | None = None
 
@@ -117,8 +133,8 @@ class _Sweep:
                 continue
             values = (made,) if isinstance(made, Value) else tuple(made)
             if len(values) != len(node.results):
-                raise RewriteError(f"the rule {rule.name!r} gives {len(values)} values for {len(node.results)} results of:"
-                                   f"\n{excerpt(node.graph, node)}")
+                raise RewriteError(f"the rule {rule.name!r} gives {len(values)} values for {len(node.results)} results "
+                                   f"of:\n{excerpt(node.graph, node)}")
             self.fired.append(rule.name)
             self.last = node
             return values
@@ -127,13 +143,13 @@ class _Sweep:
 
 def _drop(nodes: list[Node], start: int, values: Sequence[Value], replaced: Node) -> None:
     """Remove the replaced node and other new ones that nothing reads; effects that a rule made stay."""
-    read = set(values)
+    read: set[Value | Node] = set(values)
     kept = []
     for node in reversed(nodes[start:]):
         own = node is not replaced and (node.op.effects != "pure" or not node.results)
-        if own or not read.isdisjoint(node.results):
+        if own or not read.isdisjoint((node, *node.results)):
             kept.append(node)
-            read.update(node.operands)
+            read.update(node.operands, node.after)
     nodes[start:] = reversed(kept)
 
 
@@ -154,8 +170,8 @@ def run_pipeline(graph: Graph, passes: Iterable[Pass], dump_dir: str | os.PathLi
                  verify: bool = False) -> Graph:
     """Run closed graphs through passes in order.
 
-    With `dump_dir`, or the environment variable RNNGRAPH_DUMP, the program before and after each pass that changed it is
-    written there: 00-closed.rn, 01-fold.rn, ... With `verify` each is checked; a VerifyError names the pass.
+    With `dump_dir`, or the environment variable RNNGRAPH_DUMP, the program is written there as it comes and after each
+    pass that changed it: 00-closed.rn, 01-fold.rn, ... With `verify` each is checked; a VerifyError names the pass.
     """
     folder = dump_dir if dump_dir is not None else os.environ.get("RNNGRAPH_DUMP")
     _inspect(graph, "closed", 0, folder, verify)
@@ -175,8 +191,8 @@ def _inspect(graph: Graph, name: str, number: int, folder: str | os.PathLike[str
         written = write(graph, provenance=True)
         (path / f"{number:02d}-{name}.rn").write_text(written.text)
         arrays = {k: v for k, v in written.constants.items() if isinstance(v, np.ndarray) and v.dtype.kind != "O"}
-        if arrays:
-            np.savez(path / f"{number:02d}-{name}.npz", **arrays)
+        for key, array in arrays.items():
+            np.save(path / f"{key}.npy", array)
     if verify:
         try:
             check(graph, closed=True)

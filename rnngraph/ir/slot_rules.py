@@ -14,8 +14,8 @@ STEP = TensorType(int32, ())
 PREDICATE = TensorType(bool_, ())
 
 
-def check_slots(node: Node, found: Slots, closed: bool) -> None:
-    """Check a loop, `if` or fused node. Raises Mismatch or LayoutError naming the group, the slot and both types."""
+def check_inputs(node: Node, found: Slots, closed: bool) -> None:
+    """Check what a loop, `if` or fused node hands to its regions. Raises Mismatch naming the slot and both types."""
     rules = _Rules(closed)
     for block in found.blocks:
         what = f"the {block.word} region" if block.word else "the region"
@@ -24,32 +24,38 @@ def check_slots(node: Node, found: Slots, closed: bool) -> None:
         assert found.head is not None
         rules.scalar("the predicate", found.head, PREDICATE)
     elif node.op.name == "loop":
-        _check_loop(node, found, rules)
+        _check_attributes(node, found)
+        if found.head is not None:
+            rules.scalar("the limit", found.head, STEP)
+        for block in found.blocks:
+            assert block.step is not None
+            rules.scalar(f"the step number of the {block.word} region", block.step, STEP)
+            rules.carried(f"carry %i of the {block.word} region", "the initial value", block, found.carry)
+        for i, (outer, inner) in enumerate(zip(found.rows, found.blocks[-1].rows, strict=True)):
+            rules.same_type(f"row {i}", row_type(outer.type), inner.type)
 
 
-def _check_loop(node: Node, found: Slots, rules: _Rules) -> None:
-    attrs = node.attrs
-    if attrs["reverse"] and (found.head is None or len(found.blocks) > 1):
-        raise Mismatch("a reverse loop needs a limit and no while region")
-    if found.head is None and len(found.blocks) == 1:
-        raise Mismatch("a loop needs a limit or a while region, else it never ends")
-    if attrs["parallel_iterations"] < 1:
-        raise Mismatch(f"parallel_iterations must be at least 1, but is {attrs['parallel_iterations']}")
-    if found.head is not None:
-        rules.scalar("the limit", found.head, STEP)
-    body = found.blocks[-1]
-    for block in found.blocks:
-        assert block.step is not None
-        rules.scalar(f"the step number of the {block.word} region", block.step, STEP)
-        rules.carried(f"carry %i of the {block.word} region", "the initial value", block, found.carry)
+def check_outputs(node: Node, found: Slots, closed: bool) -> None:
+    """Check what a loop's regions yield; the type rules of the other ops say all. Raises Mismatch."""
+    if node.op.name != "loop":
+        return
+    rules, body = _Rules(closed), found.blocks[-1]
     rules.carried("carry %i of the do region", "the body's new value", body, body.graph.results[:len(body.carry)])
-    for i, (outer, inner) in enumerate(zip(found.rows, body.rows, strict=True)):
-        rules.same_type(f"row {i}", row_type(outer.type), inner.type)
     if len(found.blocks) > 1:
         results = found.blocks[0].graph.results
         if len(results) != 1:
             raise Mismatch(f"the while region must yield one bool, but yields {len(results)} values")
         rules.scalar("what the while region yields", results[0], PREDICATE)
+
+
+def _check_attributes(node: Node, found: Slots) -> None:
+    """Which forms of loop there are."""
+    if node.attrs["reverse"] and (found.head is None or len(found.blocks) > 1):
+        raise Mismatch("a reverse loop needs a limit and no while region")
+    if found.head is None and len(found.blocks) == 1:
+        raise Mismatch("a loop needs a limit or a while region, else it never ends")
+    if node.attrs["parallel_iterations"] < 1:
+        raise Mismatch(f"parallel_iterations must be at least 1, but is {node.attrs['parallel_iterations']}")
 
 
 class _Rules:
@@ -71,7 +77,7 @@ class _Rules:
         for i, (a, b) in enumerate(zip(outer, inner, strict=True)):
             name = what.replace("%i", str(i))
             self.same_type(name, a.type, b.type)
-            if self.closed and not contents_agree(b.content, a.content, {}):
+            if self.closed and not contents_agree(b.content, a.content, {}, ()):
                 raise Mismatch(f"{name}: the region claims to know {b.content}, but outside {a.content} is known")
 
     def carried(self, what: str, source: str, block: Block, given: Iterable[Value]) -> None:
@@ -90,6 +96,6 @@ class _Rules:
                 raise Mismatch(f"{what.replace('%i', str(i))} has type {show(param.type)}, but {source} is "
                                f"{show(value.type)}; a size that changes must be bound by the region's parameter")
         for i, (param, value) in enumerate(pairs):
-            if self.closed and not contents_agree(param.content, value.content, mapping):
+            if self.closed and not contents_agree(param.content, value.content, mapping, free):
                 raise Mismatch(f"{what.replace('%i', str(i))} claims to hold {param.content}, but {source} holds "
                                f"{value.content}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 from rnngraph.ir.op import Content
 from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute
@@ -72,16 +72,18 @@ def _differ(d: Dim, e: Dim) -> bool:
     return isinstance(d, int) and isinstance(e, int) and d != e
 
 
-def contents_agree(pattern: Content, concrete: Content, mapping: dict[Symbol, Dim]) -> bool:
-    """Whether what the pattern claims to know, its symbols replaced, is what the other one knows."""
+def contents_agree(pattern: Content, concrete: Content, mapping: Mapping[Symbol, Dim],
+                   free: Container[Symbol]) -> bool:
+    """Whether what the pattern claims to know is what the other one knows, its free symbols replaced.
+
+    A free symbol that the mapping does not settle is bound by the content itself.
+    """
     if pattern is None:
         return True
-    if concrete is None:
-        return all(d is None or _free(d, mapping) for d in pattern)
-    return len(pattern) == len(concrete) and all(
-        d is None or _free(d, mapping) or substitute(d, mapping) == e for d, e in zip(pattern, concrete, strict=True))
+    pairs = zip(pattern, concrete or (None,) * len(pattern), strict=False)
+    return (concrete is None or len(pattern) == len(concrete)) and all(
+        d is None or substitute(d, mapping) == e or _open(d, mapping, free) for d, e in pairs)
 
 
-def _free(d: Dim, mapping: dict[Symbol, Dim]) -> bool:
-    """Whether `d` is a symbol whose value is not settled by anything else: the content binds it."""
-    return isinstance(d, Expr) and d.symbol is not None and mapping.get(d.symbol, d) == d
+def _open(d: Dim, mapping: Mapping[Symbol, Dim], free: Container[Symbol]) -> bool:
+    return isinstance(d, Expr) and d.symbol is not None and d.symbol in free and d.symbol not in mapping

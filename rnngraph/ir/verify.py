@@ -10,7 +10,7 @@ A broken rule raises VerifyError, whose message shows the program around the pla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from typing import Any
 
 from rnngraph.ir.binders import unbound
@@ -19,7 +19,7 @@ from rnngraph.ir.layout import LayoutError, slots
 from rnngraph.ir.op import OPS, Composite, Content, Control, Elementwise, Host, Site, State
 from rnngraph.ir.printer import excerpt
 from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute, symbols
-from rnngraph.ir.slot_rules import check_slots
+from rnngraph.ir.slot_rules import check_inputs, check_outputs
 from rnngraph.ir.type_rules import Mismatch, agree, compatible, show
 from rnngraph.ir.types import DType, ListType, RefType, TensorType
 from rnngraph.ir.walk import dims
@@ -83,6 +83,8 @@ class _Checker:
         for i, param in enumerate(graph.params):
             fits = param.graph is graph and param.node is None and param.index == i
             self.require(fits, graph, f"parameter {i} ({param!r}) does not belong to this graph at that place")
+            self.require(not self.closed or not isinstance(param.type, RefType), graph,
+                         f"parameter {i} is a reference; variables are plain parameters in a closed graph")
             self.require(not self.closed or not _vague(param) or graph is not self.root, graph,
                          f"parameter {i} has unknown sizes, {show(param.type)}; closed graphs name every size")
         again = graph.binds & self.visible
@@ -105,7 +107,8 @@ class _Checker:
         for symbol, alone in unbound(values, self.visible).items():
             self.require(symbol not in self.bound, at,
                          f"the size {symbol.hint} is bound in another region and not visible here")
-            self.require(symbol in graph.binds, at,
+            # What a program's own parameters bind goes without saying; `binds` tells regions' sizes from outer ones.
+            self.require(symbol in graph.binds or at is self.root, at,
                          f"the size {symbol.hint} is used, but bound neither before nor here (`Graph.binds` lacks it)")
             self.require(alone, at, f"the size {symbol.hint} must stand alone where it is bound, as a size or content")
             self.visible.add(symbol)
@@ -145,7 +148,8 @@ class _Checker:
             self.require(earlier in seen, node, f"a control edge from {earlier!r}, which comes later")
         if self.closed and node.after:
             for each in (node, *node.after):
-                self.require(_ordered(each), node, f"a control edge on {each!r}, which has no effects and cannot fail")
+                self.require(is_ordered(each), node,
+                             f"a control edge on {each!r}, which has no effects and cannot fail")
 
     def attrs(self, node: Node) -> None:
         """Attributes are those of the schema, in its order, of its kinds; sizes in them are visible."""
@@ -189,11 +193,13 @@ class _Checker:
         try:
             found = slots(node)
             if found is not None:
-                check_slots(node, found, self.closed)
+                check_inputs(node, found, self.closed)
+            for region in node.regions:
+                self.graph(region)
+            if found is not None:
+                check_outputs(node, found, self.closed)
         except (LayoutError, Mismatch) as error:
             raise self.error(node, str(error)) from None
-        for region in node.regions:
-            self.graph(region)
 
     # types
 
@@ -219,23 +225,20 @@ class _Checker:
             self.require(fits, node,
                          f"result {i} is recorded as {show(value.type)}, but the op's rule says {show(inferred)}")
         for i, (value, told) in enumerate(zip(node.results, contents, strict=True)):
-            self.require(self.contents_fit(value.content, told, mapping), node,
+            self.require(self.contents_fit(value.content, told, mapping, mine), node,
                          f"result {i} is recorded to hold {value.content}, but the op's rule says {told}")
 
-    def contents_fit(self, recorded: Content, told: Content, mapping: Mapping[Symbol, Dim]) -> bool:
-        """Whether a recorded content does not contradict what the op's rule tells."""
+    def contents_fit(self, recorded: Content, told: Content, mapping: Mapping[Symbol, Dim],
+                     mine: Container[Symbol]) -> bool:
+        """Whether a recorded content does not contradict what the op's rule tells; it may bind what types left open."""
         if recorded is None or told is None:
             return True
         pairs = [(substitute(d, mapping), e) for d, e in zip(recorded, told, strict=False)]
         known = [(d, e) for d, e in pairs if d is not None and e is not None]
         if not self.closed:
             known = [(d, e) for d, e in known if isinstance(d, int) and isinstance(e, int)]
-        return len(recorded) == len(told) and all(d == e or _is_symbol(d, mapping) for d, e in known)
-
-
-def _is_symbol(d: Dim, mapping: Mapping[Symbol, Dim]) -> bool:
-    """Whether `d` is a symbol that the node may bind by this very content (types said nothing about it)."""
-    return isinstance(d, Expr) and d.symbol is not None and d.symbol not in mapping
+        return len(recorded) == len(told) and all(
+            d == e or (isinstance(d, Expr) and d.symbol in mine and d.symbol not in mapping) for d, e in known)
 
 
 def _expands(node: Node) -> bool:
@@ -251,9 +254,9 @@ def _vague(value: Value) -> bool:
     return isinstance(value.type, TensorType) and (value.type.shape is None or None in dims(value.type))
 
 
-def _ordered(node: Node) -> bool:
+def is_ordered(node: Node) -> bool:
     """Whether a control edge on the node can mean something."""
-    return node.op.effects != "pure" or node.op.fails or any(_ordered(n) for r in node.regions for n in r.nodes)
+    return node.op.effects != "pure" or node.op.fails or any(is_ordered(n) for r in node.regions for n in r.nodes)
 
 
 def _names(found: Iterable[Symbol]) -> str:
@@ -286,4 +289,4 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     "array": lambda x: isinstance(x, Array), "any": _anything}
 """What each kind of attribute accepts."""
 
-__all__ = ["StrictSizes", "VerifyError", "verify"]
+__all__ = ["StrictSizes", "VerifyError", "is_ordered", "verify"]

@@ -10,7 +10,7 @@ from rnngraph.ir.graph import Value, call, call_node
 from rnngraph.ir.op import Attr, Call, Host, Site
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import TensorType, as_dtype, int32, int64
-from rnngraph.ops.build import flat, index, shape_of, zeros_like
+from rnngraph.ops.build import index, shape_of, zeros_like
 from rnngraph.ops.declare import BOOLS, check_kind, declare, invalid
 from rnngraph.ops.indexed import check_indices
 from rnngraph.ops.shapes import merged, ranked, same_dtype, vector
@@ -98,11 +98,12 @@ def _stitch(call: Call, *operands: Any) -> Any:
 
 def _stitch_rule(g: Any, c: Value) -> list[Value | None]:
     num = g.attrs["num"]
-    return [None] * num + [call("take", c, flat(v) if v.tensor.rank is None else v) for v in g.operands[:num]]
+    return [None] * num + [call("take", c, v) for v in g.operands[:num]]
 
 
 declare("dynamic_partition", "data ids", "`num` values: the rows of data whose id is 0, 1, ... Fails for an id "
-        "outside.", Host(), _partition_type, _partition, attrs={"num": Attr("int")}, gradient=_partition_rule, fails=True)
+        "outside.", Host(), _partition_type, _partition, attrs={"num": Attr("int")}, gradient=_partition_rule,
+        fails=True)
 declare("dynamic_stitch", "*indices_then_data", "Rows put where their index says; `num` operands of indices, then "
         "as many of data. Of duplicates the last counts.", Host(), _stitch_type, _stitch, attrs={"num": Attr("int")},
         gradient=_stitch_rule, fails=True)

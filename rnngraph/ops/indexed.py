@@ -236,8 +236,8 @@ def _segment(call: Call, data: Any, ids: Any) -> Any:
     return _unsorted(call, data, ids, num)
 
 
-composite("unsorted_segment_sum", "data ids num", "Row i of `num` rows: the sum of the data whose id is i. Fails for an "
-          "id outside.", _unsorted_type, _expand_unsorted, _unsorted, fails=True,
+composite("unsorted_segment_sum", "data ids num", "Row i of `num` rows: the sum of the data whose id is i. Fails for "
+          "an id outside.", _unsorted_type, _expand_unsorted, _unsorted, fails=True,
           gradient=lambda g, c: [call("take", c, g.operands[1]), None, None])
 declare("segment_sum", "data ids", "The same for sorted ids; the last says how many rows there are. Fails for "
         "ids that fall.", Host(), _segment_type, _segment, fails=True,

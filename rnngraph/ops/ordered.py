@@ -193,4 +193,5 @@ composite("diag", "x", "Square matrices, in the last two axes, with x on their d
           _expand_diag, lambda call, x: x[..., None] * np.eye(x.shape[-1], dtype=x.dtype),
           gradient=lambda g, c: [call("diag_part", c)])
 composite("diag_part", "x", "The diagonals of square matrices in the last two axes.", _diag_part_type,
-          _expand_diag_part, lambda call, x: np.diagonal(x, axis1=-2, axis2=-1).copy(), gradient=lambda g, c: [call("diag", c)])
+          _expand_diag_part, lambda call, x: np.diagonal(x, axis1=-2, axis2=-1).copy(),
+          gradient=lambda g, c: [call("diag", c)])

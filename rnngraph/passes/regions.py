@@ -8,16 +8,18 @@ from dataclasses import dataclass, field
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.types import Type
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import parts
+from rnngraph.ops.control import parts, region_symbols, row_type, stack_type
 
 
 @dataclass
 class Edit:
     """What becomes of a region node's slots.
 
-    keep_*: indices of slots that stay (None: all).  extra_carry: initial values of carries to add.
+    keep_*: indices of slots that stay (None: all).  extra_carry: initial values of carries to add.  extra_rows: rows
+    operands to add to a loop.  limit: a loop's new limit (None: as it was).  drop_cond: the while region goes.
     enter(added parameters) and leave() -> (added carry results, added stacks or branch results) are called, region by
-    region, with the new region's builder as `rebuilder.builder`; `leave` gets the region's index.
+    region, with the new region's builder as `rebuilder.builder`; both get the region's index. The added parameters are
+    carries, and in a loop's body rows after them.  types: if given, results keep their types instead of being inferred.
     """
 
     keep_carry: Sequence[int] | None = None
@@ -25,6 +27,9 @@ class Edit:
     keep_stacks: Sequence[int] | None = None
     keep_captures: Sequence[int] | None = None
     extra_carry: Sequence[Value] = ()
+    extra_rows: Sequence[Value] = ()
+    limit: Value | None = None
+    drop_cond: bool = False
     enter: Callable[[int, Sequence[Value]], None] = lambda region, params: None
     leave: Callable[[int], tuple[Sequence[Value], Sequence[Value]]] = lambda region: ((), ())
     roots: Sequence[set[Node] | None] = (None, None)
@@ -48,14 +53,14 @@ def kept(indices: Sequence[int] | None, count: int) -> list[int]:
 
 
 def _region(rb: Rebuilder, old: Graph, edit: Edit, which: int, params: Sequence[Value],
-            extra: Sequence[Value], results: Callable[[], Sequence[Value]]) -> Builder:
-    """Rebuild one region with the given old parameters and `extra` ones after the carries."""
+            extra: Sequence[tuple[Type, str]], results: Callable[[], Sequence[Value]]) -> Builder:
+    """Rebuild one region with the given old parameters and `extra` ones, type and hint, at the end."""
     outer = rb.builder
     rb.builder = builder = Builder(Graph(old.name, outer.graph), outer)
     builder.graph.binds = set(old.binds)
     for param in params:
         rb.values[param] = builder.param(param.type, param.content, param.hint)
-    added = [builder.param(v.type, None, v.hint) for v in extra]
+    added = [builder.param(t, None, hint) for t, hint in extra]
     edit.enter(which, added)
     roots = edit.roots[which]
     for node in old.nodes:
@@ -75,19 +80,27 @@ def edit_loop(rb: Rebuilder, node: Node, edit: Edit) -> Edited:
     builders, added_stacks = [], []
     for which, region in enumerate(node.regions):
         body = region is p.body
+        if edit.drop_cond and not body:
+            continue
         row_count = len(p.rows) if body else 0
         at = 1 + n + row_count
         builders.append(_loop_region(rb, edit, which, region, [1 + i for i in carry],
                                      [1 + n + i for i in rows] if body else [], [at + i for i in captures], added_stacks,
                                      None if not body else [*carry, *(n + j for j in stacks)], len(carry)))
     outer = _finish(builders)
-    operands = [*([rb.value(p.limit)] if p.limit is not None else []), *(rb.value(p.carry[i]) for i in carry),
-                *edit.extra_carry, *(rb.value(p.rows[i]) for i in rows), *(rb.value(p.captures[i]) for i in captures),
+    limit = edit.limit if edit.limit is not None else rb.value(p.limit) if p.limit is not None else None
+    operands = [*([limit] if limit is not None else []), *(rb.value(p.carry[i]) for i in carry), *edit.extra_carry,
+                *(rb.value(p.rows[i]) for i in rows), *edit.extra_rows, *(rb.value(p.captures[i]) for i in captures),
                 *outer]
-    attrs = {**node.attrs, "carry": len(carry) + len(edit.extra_carry), "rows": len(rows)}
+    attrs = {**node.attrs, "carry": len(carry) + len(edit.extra_carry), "rows": len(rows) + len(edit.extra_rows),
+             "limited": limit is not None}
     kept_types = None
     if edit.types is not None:
-        kept_types = [*(p.final[i].type for i in carry), *(p.stacks[j].type for j in stacks), p.trips.type]
+        length, body_graph = p.trips.content[0] if p.trips.content else None, builders[-1].graph
+        more = body_graph.results[len(carry) + len(edit.extra_carry) + len(stacks):]
+        kept_types = [*(p.final[i].type for i in carry), *(v.type for v in edit.extra_carry),
+                      *(p.stacks[j].type for j in stacks),
+                      *(stack_type(v.type, length, region_symbols(body_graph)) for v in more), p.trips.type]
     new = rb.builder.node(node.op, operands, attrs, [b.graph for b in builders], node.name, kept_types, rb.after(node),
                           node.origin, [v.hint for v in node.results])
     old: list[Value | None] = [None] * len(node.results)
@@ -116,20 +129,23 @@ def _loop_region(rb: Rebuilder, edit: Edit, which: int, region: Graph, carry: li
 
     def make_results() -> Sequence[Value]:
         if results is None:
-            return [rb.value(region.results[0])]
+            return [rb.builder.local(rb.value(region.results[0]))]
         carries, stacks = edit.leave(which)
         values = [rb.value(region.results[i]) for i in results]
         builder = rb.builder
         return [builder.local(v) for v in (*values[:n], *carries, *values[n:], *stacks)]
 
-    # The added parameters stand between carries and rows: build with all, then put them in order.
-    builder = _region(rb, region, edit, which, [*first, *rest], edit.extra_carry, make_results)
-    graph = builder.graph
-    k, extra = len(first), len(edit.extra_carry)
+    extra = [(v.type, v.hint) for v in edit.extra_carry]
+    if results is not None:
+        extra += [(row_type(v.type), v.hint) for v in edit.extra_rows]
+    # Added parameters stand behind the carries and behind the rows: build with all, then put them in order.
+    builder = _region(rb, region, edit, which, [*first, *rest], extra, make_results)
     if extra:
-        made = graph.params
-        graph.params = [*made[:k], *made[len(made) - extra:], *made[k:len(made) - extra]]
-        for i, value in enumerate(graph.params):
+        made = builder.graph.params
+        old, new, m = made[:len(made) - len(extra)], made[len(made) - len(extra):], len(edit.extra_carry)
+        k, r = len(first), len(first) + len(rows)
+        builder.graph.params = [*old[:k], *new[:m], *old[k:r], *new[m:], *old[r:]]
+        for i, value in enumerate(builder.graph.params):
             value.index = i
     return builder
 

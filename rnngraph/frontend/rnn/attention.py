@@ -91,21 +91,22 @@ class AttentionCellWrapper(RNNCell):
         cell_inputs = self._made_once("inputs", lambda: Linear(args, size, True))(args)
         cell_output, new_state = self._cell(cell_inputs, cell_state)
         query = array.concat(nest.flatten(new_state), 1) if self._state_is_tuple else new_state
-        new_attns = self._attention(query, memory)
+        new_attns, kept = self._attention(query, memory)
         args = [cell_output, new_attns]
         with variable_scope("attn_output_projection"):
             output = self._made_once("output", lambda: Linear(args, self._attn_size, True))(args)
-        kept = array.slice(memory, [0, 1, 0], [-1, -1, -1])
         memory = array.concat([kept, array.expand_dims(output, 1)], 1)
         flat_memory = array.reshape(memory, [-1, self._attn_length * self._attn_size])
         parts = (new_state, new_attns, flat_memory)
         return output, parts if self._state_is_tuple else array.concat(parts, 1)
 
-    def _attention(self, query: Any, memory: Tensor) -> Any:
+    def _attention(self, query: Any, memory: Tensor) -> tuple[Any, Any]:
+        """What is read, and the memory without its oldest row."""
         with variable_scope("attention"):
             width = self._attn_vec_size
             kernel = get_variable("attn_w", [1, 1, self._attn_size, width], dtype=memory.dtype)
             v = get_variable("attn_v", [width], dtype=memory.dtype)
             features = project_rows(memory, kernel, self._attn_length)
             y = self._made_once("query", lambda: Linear(query, width, True))(query)
-            return array.reshape(attend(memory, features, y, v), [-1, self._attn_size])
+            read = array.reshape(attend(memory, features, y, v), [-1, self._attn_size])
+            return read, array.slice(memory, [0, 1, 0], [-1, -1, -1])

@@ -1,7 +1,8 @@
 """The cells that r1.4 has as fused kernels: LSTMBlockCell, GRUBlockCell, LSTMBlockFusedCell (cells.md, 5).
 
-Here they are compositions of ordinary ops, with r1.4's variable names, and with its gradient: clipping is ignored in the
-backward pass. float64 works as well as float32.
+Here they are compositions of ordinary ops, with r1.4's variable names, and with its gradients: clipping is ignored in the
+backward pass, and LSTMBlockCell (not the fused cell) takes the peepholes of f and o for each other there, which
+golden.json holds fast. float64 works as well as float32.
 Source: tf.contrib.rnn (contrib/rnn/python/ops/{lstm_ops,gru_ops}.py).
 """
 
@@ -26,6 +27,14 @@ def _clipped(x: Any, limit: float) -> Any:
     return array.stop_gradient(clip.clip_by_value(x, -limit, limit)) + (x - array.stop_gradient(x))
 
 
+def _peephole(w: Any, w_back: Any, c: Any) -> Any:
+    """`w * c`, with `w_back` in place of `w` in the gradient of c."""
+    if w_back is w:
+        return w * c
+    held = array.stop_gradient(c)
+    return w * held + array.stop_gradient(w_back) * (c - held)
+
+
 def _zeros(shape: Sequence[int], name: str, dtype: Any) -> Any:
     return get_variable(name, list(shape), dtype=dtype, initializer=initializers.zeros_initializer(dtype=dtype))
 
@@ -33,7 +42,9 @@ def _zeros(shape: Sequence[int], name: str, dtype: Any) -> Any:
 class _BlockMath:
     """The variables and the step that LSTMBlockCell and LSTMBlockFusedCell share."""
 
-    def __init__(self, num_units: int, forget_bias: float, cell_clip: float | None, use_peephole: bool) -> None:
+    def __init__(self, num_units: int, forget_bias: float, cell_clip: float | None, use_peephole: bool,
+                 swapped: bool = False) -> None:
+        self.swapped = swapped
         self.num_units = num_units
         self.forget_bias = forget_bias
         self.cell_clip = cell_clip if cell_clip is not None and cell_clip > 0 else None
@@ -54,12 +65,13 @@ class _BlockMath:
         i, j, f, o = array.split(gates, 4, axis=1)
         f = f + self.forget_bias
         if diagonals:
-            i, f = i + diagonals[0] * c, f + diagonals[2] * c
+            w_i, w_o, w_f = diagonals
+            i, f = i + w_i * c, f + _peephole(w_f, w_o if self.swapped else w_f, c)
         new_c = math.sigmoid(f) * c + math.sigmoid(i) * math.tanh(j)
         if self.cell_clip is not None:
             new_c = _clipped(new_c, self.cell_clip)
         if diagonals:
-            o = o + diagonals[1] * new_c
+            o = o + _peephole(w_o, w_f if self.swapped else w_o, new_c)
         return new_c, math.sigmoid(o) * math.tanh(new_c)
 
 
@@ -67,7 +79,7 @@ class _OwnScopeCell(RNNCell):
     """A cell that opens a fixed scope at every call, so that a second call needs `reuse` of the scope around it."""
 
     def _open(self, scope: str | VariableScope | None, default: str) -> variable_scope:
-        return variable_scope(scope or default, custom_getter=self.record_variable)
+        return variable_scope(scope or default, reuse=self._reuse, custom_getter=self.record_variable)
 
 
 class LSTMBlockCell(_OwnScopeCell):
@@ -81,7 +93,7 @@ class LSTMBlockCell(_OwnScopeCell):
                  use_peephole: bool = False, reuse: Any = None) -> None:
         super().__init__(_reuse=reuse)
         self._num_units = num_units
-        self._math = _BlockMath(num_units, forget_bias, cell_clip, use_peephole)
+        self._math = _BlockMath(num_units, forget_bias, cell_clip, use_peephole, swapped=True)
 
     @property
     def state_size(self) -> LSTMStateTuple:
@@ -98,8 +110,7 @@ class LSTMBlockCell(_OwnScopeCell):
         if not nest.is_sequence(state) or len(state) != 2:
             raise ValueError(f"Expecting state to be a tuple with length 2: (c, h), got {state!r}")
         x, (c, h) = as_tensor(inputs), state
-        with self._open(scope, "lstm_cell") if self._reuse is None else variable_scope(
-                scope or "lstm_cell", reuse=self._reuse, custom_getter=self.record_variable):
+        with self._open(scope, "lstm_cell"):
             variables = self._math.variables(depth_of(x), x.dtype)
             new_c, new_h = self._math.step(x, c, h, variables)
         self.built = True

@@ -15,7 +15,7 @@ from rnngraph.frontend.nest import Nest
 from rnngraph.frontend.rnn.cell import LSTMStateTuple, RNNCell
 from rnngraph.frontend.rnn.core_cells import check_projection, pair_of
 from rnngraph.frontend.rnn.linear import Linear, as_tensor, cut, depth_of
-from rnngraph.frontend.scope import get_variable, get_variable_scope, variable_scope
+from rnngraph.frontend.scope import get_variable, get_variable_scope, name_scope, variable_scope
 
 Activation = Callable[[Any], Any]
 
@@ -62,8 +62,9 @@ class LayerNormBasicLSTMCell(RNNCell):
                                  initializer=initializers.constant_initializer(self._norm_gain, dtype=dtype))
             beta = get_variable("beta", [self._num_units], dtype=dtype,
                                 initializer=initializers.constant_initializer(self._norm_shift, dtype=dtype))
+        with name_scope(name):
             mean, variance = nn_ops.moments(x, [1], keep_dims=True)
-            return (x - mean) * math.rsqrt(variance + 1e-12) * gamma + beta
+            return nn_ops.batch_normalization(x, mean, variance, beta, gamma, 1e-12)
 
     def _linear(self, args: Sequence[Any], dtype: Any) -> Any:
         x = array.concat(args, 1)

@@ -6,10 +6,9 @@ Source: tf.nn.rnn_cell (tensorflow/python/ops/rnn_cell_impl.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
-from rnngraph.frontend import array, clip, compat, initializers, math, nest, nn_ops
+from rnngraph.frontend import array, clip, compat, initializers, math, nest
 from rnngraph.frontend.graph import Tensor
 from rnngraph.frontend.nest import Nest
 from rnngraph.frontend.rnn.cell import LSTMStateTuple, RNNCell, check_cell

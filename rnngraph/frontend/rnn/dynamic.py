@@ -14,7 +14,7 @@ from typing import Any
 from rnngraph.frontend import array, control, convert, math, nest
 from rnngraph.frontend.graph import Tensor
 from rnngraph.frontend.nest import Nest
-from rnngraph.frontend.rnn.cell import check_cell
+from rnngraph.frontend.rnn.cell import check_cell, size_shape
 from rnngraph.frontend.rnn.steps import (
     check_depth,
     checked_lengths,
@@ -29,7 +29,7 @@ from rnngraph.frontend.rnn.steps import (
     zero_outputs,
 )
 from rnngraph.frontend.scope import VariableScope, variable_scope
-from rnngraph.frontend.shapes import TensorShape, as_shape
+from rnngraph.frontend.shapes import TensorShape
 from rnngraph.frontend.tensor_array import TensorArray
 from rnngraph.ir.types import DType
 
@@ -124,15 +124,15 @@ class _Run:
         """The outputs' leaves, time-major, and the final state."""
         steps, batch = _sizes(self.leaves)
         sizes = nest.flatten(self.cell.output_size)
-        zeros = zero_outputs(sizes, self.batch_size, self.dtype)
+        shapes = [size_shape(size, "The output size (cell.output_size)") for size in sizes]
+        zeros = [] if self.lengths is None else zero_outputs(sizes, self.batch_size, self.dtype)
         limit = array.shape(self.leaves[0])[0] if steps is None else scalar_int(steps, "strided_slice")
         if any(isinstance(leaf, TensorArray) for leaf in nest.flatten(self.state)):
-            outputs, state = self._general(limit, zeros)
+            outputs, state = self._general(limit, zeros, [TensorShape([batch, *shape]) for shape in shapes])
         else:
             outputs, state = self._structured(limit, zeros)
-        for out, size in zip(outputs, sizes, strict=True):
-            shape = as_shape(size) if isinstance(size, TensorShape) else TensorShape([int(size)])
-            out.set_shape(TensorShape([steps, batch]).concatenate(shape))
+        for out, shape in zip(outputs, shapes, strict=True):
+            out.set_shape([steps, batch, *shape])
         return outputs, state
 
     def _structured(self, limit: Tensor, zeros: Sequence[Tensor]) -> tuple[list[Tensor], Nest]:
@@ -145,17 +145,17 @@ class _Run:
             parallel_iterations=self.parallel_iterations, swap_memory=self.swap_memory)
         return list(stacks), nest.pack_sequence_as(self.state, list(final))
 
-    def _general(self, limit: Tensor, zeros: Sequence[Tensor]) -> tuple[list[Tensor], Nest]:
-        def array_of(i: int, zero: Tensor) -> TensorArray:
-            return TensorArray(self.dtype, size=limit, tensor_array_name=f"dynamic_rnn_output_{i}",
-                               element_shape=zero.shape)
+    def _general(self, limit: Tensor, zeros: Sequence[Tensor],
+                 shapes: Sequence[TensorShape]) -> tuple[list[Tensor], Nest]:
+        def array_of(i: int, shape: TensorShape) -> TensorArray:
+            return TensorArray(self.dtype, size=limit, tensor_array_name=f"dynamic_rnn_output_{i}", element_shape=shape)
 
         def body(time: Tensor, arrays: Sequence[Any], state: Nest) -> tuple[Tensor, list[Any], Nest]:
             outputs, new_state = self.step(time, [x[time] for x in self.leaves], state, zeros)
             written = [ta.write(time, out) for ta, out in zip(arrays, outputs, strict=True)]
             return time + 1, written, new_state
 
-        arrays = [array_of(i, zero) for i, zero in enumerate(zeros)]
+        arrays = [array_of(i, shape) for i, shape in enumerate(shapes)]
         _, written, state = control.while_loop(
             lambda time, *_: math.less(time, limit), body, (scalar_int(0, "time"), arrays, self.state),
             parallel_iterations=self.parallel_iterations, swap_memory=self.swap_memory)

@@ -73,7 +73,7 @@ class Linear:
         with variable_scope(get_variable_scope()):
             self.kernels = [get_variable(name, [size, output_size], dtype=dtype, initializer=kernel_initializer)
                             for name, size in zip(names, rows, strict=True)]
-        self.bias = self._make_bias(output_size, dtype, bias_initializer) if build_bias else None
+            self.bias = self._make_bias(output_size, dtype, bias_initializer) if build_bias else None
 
     @staticmethod
     def _make_bias(output_size: int, dtype: DType, initializer: Any) -> Any:

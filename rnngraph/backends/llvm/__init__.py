@@ -1,0 +1,1 @@
+"""The LLVM engine: plans to machine code. The only room that knows llvmlite."""

@@ -1,0 +1,341 @@
+"""Plans to LLVM text: one function that runs the steps, with kernels beside it.
+
+    i64 @run(ptr inputs, ptr outputs, ptr sizes, ptr arena, ptr cancel)
+
+gives 0, -1 if it was cancelled, or 1 + the number of the node that failed. Memory is the caller's; nothing is allocated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rnngraph.backends.llvm.gemm import GemmEmitter
+from rnngraph.backends.llvm.nests import Kernels
+from rnngraph.backends.llvm.text import Function, Index, Module, memory_type
+from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol
+from rnngraph.ir.types import DType
+from rnngraph.lowering.buffers import Arena, arrange
+from rnngraph.lowering.plan import (
+    Arg, Branch, Check, CheckRange, CheckSizes, Fail, Gemm, Input, Loop, Nest, Output, Pack, Plan, Put, Slot, Step, Take,
+    View, Work)
+
+
+class Emitter:
+    """Writes the `run` function of one plan."""
+
+    def __init__(self, plan: Plan, vector_bits: int) -> None:
+        self.plan = plan
+        self.module = Module(vector_bits)
+        self.verbatim = Module(vector_bits)
+        self.gemm = GemmEmitter(self.verbatim, vector_bits)
+        self.kernels = Kernels(self.module)
+        self.arena: Arena = arrange(plan.steps)
+        self.f: Function = self.module.function(
+            "run", [("ptr", "inputs"), ("ptr", "outputs"), ("ptr", "sizes"), ("ptr", "arena"), ("ptr", "cancel")], "i64")
+        self.symbols: dict[Symbol, str] = {}
+        self.bins: list[str] = []
+        self.arrays: dict[Any, str] = {}
+        self.slots: dict[Slot, str] = {}
+
+    def texts(self) -> tuple[str, str]:
+        """The text that LLVM optimises, and the text that it takes as it is."""
+        f = self.f
+        for i, symbol in enumerate(self.plan.symbols):
+            self.symbols[symbol] = f.load_raw("i64", f.offset("i64", "%sizes", i), 8)
+        place: Index = 0
+        for size in self.arena.bins:
+            self.bins.append(f.offset("i8", "%arena", place))
+            place = f.add(place, self.dim(size))
+        inputs = len(self.plan.inputs) + len(self.plan.constants)
+        for base, count, name in ((Input, inputs, "%inputs"), (Output, len(self.plan.outputs), "%outputs")):
+            for i in range(count):
+                self.arrays[base(i)] = f.load_raw("ptr", f.offset("ptr", name, i), 8)
+        self.steps(self.plan.steps)
+        f.ret(0)
+        return str(self.module), str(self.verbatim)
+
+    # --- sizes and places ------------------------------------------------------------------------------------------
+
+    def dim(self, dim: Dim) -> Index:
+        """A size as an operand."""
+        if not isinstance(dim, Expr):
+            assert dim is not None
+            return dim
+        total: Index = 0
+        for monomial, c in dim.terms:
+            value: Index = c
+            for atom in monomial:
+                value = self.f.mul(value, self.symbols[atom] if isinstance(atom, Symbol) else self.applied(atom))
+            total = self.f.add(total, value)
+        return total
+
+    def applied(self, atom: Apply) -> Index:
+        """min, max, // or % of sizes."""
+        a, b = (self.dim(d) for d in atom.args)
+        f = self.f
+        if atom.kind == "min":
+            return f.minimum(a, b)
+        if atom.kind == "max":
+            return f.maximum(a, b)
+        quotient = f.floordiv(a, b)
+        return quotient if atom.kind == "floordiv" else f.sub(a, f.mul(quotient, b))
+
+    def base(self, base: Any) -> str:
+        """The pointer of a base."""
+        if isinstance(base, Work):
+            return self.bins[self.arena.bin_of[base]]
+        if isinstance(base, Slot):
+            return self.slots[base]
+        return self.arrays[base]
+
+    def at(self, view: View, offset: Dim | None = None) -> str:
+        """The pointer of a view's first element, or of another one."""
+        place = self.dim(view.offset if offset is None else offset)
+        return self.f.offset(memory_type(view.dtype.name), self.base(view.base), place)
+
+    # --- steps ----------------------------------------------------------------------------------------------------
+
+    def steps(self, steps: Sequence[Step]) -> None:
+        """Write steps in order."""
+        for step in steps:
+            RULES[type(step)](self, step)
+
+    def nest(self, step: Nest) -> None:
+        """A call of a kernel."""
+        name, passed = self.kernels.kernel(step)
+        accesses = [*step.accesses, *(s.access for s in step.stores)]
+        arguments: list[tuple[str, Index]] = [("ptr", self.at(a.view, a.offset)) for a in accesses]
+        arguments += [("i64", self.dim(d)) for d in passed]
+        self.f.call("void", name, arguments, declare=False)
+
+    def pack(self, step: Pack) -> None:
+        """A call of the packing kernel."""
+        k, n = step.matrix.shape
+        rs, cs = step.matrix.strides
+        name = self.gemm.pack(step.matrix.dtype.name)
+        self.f.call("void", name, [("ptr", self.at(step.matrix)), ("i64", self.dim(rs)), ("i64", self.dim(cs)),
+                                   ("ptr", self.base(step.packed)), ("i64", self.dim(k)), ("i64", self.dim(n))])
+
+    def product(self, step: Gemm) -> None:
+        """A call of a product kernel made for the sizes that are known."""
+        (m, k), n = step.a.shape, step.c.shape[1]
+        ars, acs = step.a.strides
+        ldc = step.c.strides[0]
+        known = [d if isinstance(d, int) else None for d in (m, n, k, ars, acs, ldc)]
+        name = self.gemm.gemm(step.a.dtype.name, known[0], known[1], known[2], (known[3], known[4]), known[5],
+                              step.accumulate)
+        self.f.call("void", name, [("ptr", self.at(step.a)), ("i64", self.dim(ars)), ("i64", self.dim(acs)),
+                                   ("ptr", self.base(step.packed)), ("ptr", self.at(step.c)), ("i64", self.dim(ldc)),
+                                   ("i64", self.dim(m)), ("i64", self.dim(n)), ("i64", self.dim(k))])
+
+    def failing(self, condition: str, node: int) -> None:
+        """Leave with a node's number if the condition holds."""
+        with self.f.if_(condition):
+            self.f.ret(1 + node)
+
+    def integer(self, dtype: DType, pointer: str) -> str:
+        """An integer element as i64."""
+        kind = memory_type(dtype.name)
+        value = self.f.load_raw(kind, pointer, dtype.size)
+        if kind == "i64":
+            return value
+        return self.f.value(f"{'sext' if dtype.kind == 'i' else 'zext'} {kind} {value} to i64")
+
+    def checked(self, view: View, limit: Index, node: int) -> None:
+        """Fail unless all elements of a vector are in [0, limit)."""
+        f, dtype = self.f, view.dtype
+        start = self.at(view)
+        with f.loop_carrying(0, self.dim(view.shape[0]), 1, [("i1", "false")]) as loop:
+            value = self.integer(dtype, f.offset(memory_type(dtype.name), start, loop.index))
+            bad = f.value(f"icmp uge i64 {value}, {limit}")
+            loop.carry([f.value(f"or i1 {loop.values[0]}, {bad}")])
+        self.failing(loop.results[0], node)
+
+    def take(self, step: Take) -> None:
+        """Copy rows."""
+        f = self.f
+        outer, limit, inner = (self.dim(d) for d in step.x.shape)
+        count = self.dim(step.index.shape[0])
+        self.checked(step.index, limit, step.node)
+        kind, size = memory_type(step.x.dtype.name), step.x.dtype.size
+        x, index, out = self.at(step.x), self.at(step.index), self.at(step.out)
+        bytes_ = f.mul(inner, size)
+        with f.loop(0, outer) as i, f.loop(0, count) as j:
+            row = self.integer(step.index.dtype, f.offset(memory_type(step.index.dtype.name), index, j))
+            source = f.offset(kind, x, f.mul(f.add(f.mul(i, limit), row), inner))
+            target = f.offset(kind, out, f.mul(f.add(f.mul(i, count), j), inner))
+            self.copied(target, source, bytes_)
+
+    def copied(self, target: str, source: str, count: Index) -> None:
+        """Copy bytes, in a loop of our own: objects have no undefined symbols."""
+        name = "copy_bytes"
+        if name not in self.module.functions:
+            g = self.module.function(name, [("ptr noalias", "to"), ("ptr noalias", "from"), ("i64", "n")], "void",
+                                     linkage="internal")
+            words = g.floordiv("%n", 4)
+            with g.loop(0, words) as i:
+                value = g.load_raw("i32", g.offset("i32", "%from", i), 1)
+                g.store_raw("i32", value, g.offset("i32", "%to", i), 1)
+            with g.loop(g.mul(words, 4), "%n") as i:
+                value = g.load_raw("i8", g.offset("i8", "%from", i), 1)
+                g.store_raw("i8", value, g.offset("i8", "%to", i), 1)
+            g.ret()
+        self.f.call("void", name, [("ptr", target), ("ptr", source), ("i64", count)], declare=False)
+
+    def put(self, step: Put) -> None:
+        """Write or add rows in place."""
+        f = self.f
+        limit, inner = (self.dim(d) for d in step.x.shape)
+        self.checked(step.index, limit, step.node)
+        dtype = step.x.dtype.name
+        kind = memory_type(dtype)
+        x, index, updates = self.at(step.x), self.at(step.index), self.at(step.updates)
+        prefix = "f" if step.x.dtype.is_floating else ""
+        with f.loop(0, self.dim(step.index.shape[0])) as j:
+            row = self.integer(step.index.dtype, f.offset(memory_type(step.index.dtype.name), index, j))
+            target = f.offset(kind, x, f.mul(row, inner))
+            source = f.offset(kind, updates, f.mul(j, inner))
+            with f.loop(0, inner) as i:
+                value = f.load_raw(kind, f.offset(kind, source, i), step.x.dtype.size)
+                place = f.offset(kind, target, i)
+                if step.add:
+                    old = f.load_raw(kind, place, step.x.dtype.size)
+                    value = f.value(f"{prefix}add {kind} {old}, {value}")
+                f.store_raw(kind, value, place, step.x.dtype.size)
+
+    def arg(self, step: Arg) -> None:
+        """Scan for the extreme element; the first of equals, and the first NaN."""
+        f, dtype = self.f, step.x.dtype
+        outer, count, inner = (self.dim(d) for d in step.x.shape)
+        kind, out_kind = memory_type(dtype.name), memory_type(step.out.dtype.name)
+        x, out = self.at(step.x), self.at(step.out)
+        with f.loop(0, outer) as i, f.loop(0, inner) as k:
+            start = f.add(f.mul(f.mul(i, count), inner), k)
+            first = f.load_raw(kind, f.offset(kind, x, start), dtype.size)
+            with f.loop_carrying(0, count, 1, [(kind, first), ("i64", "0")]) as loop:
+                value = f.load_raw(kind, f.offset(kind, x, f.add(start, f.mul(loop.index, inner))), dtype.size)
+                better = f.value(f"{self.order(dtype, step.largest)} {kind} {value}, {loop.values[0]}")
+                loop.carry([f.value(f"select i1 {better}, {kind} {value}, {kind} {loop.values[0]}"),
+                            f.value(f"select i1 {better}, i64 {loop.index}, i64 {loop.values[1]}")])
+            place = f.add(f.mul(i, inner), k)
+            found = loop.results[1]
+            if out_kind != "i64":
+                found = f.value(f"trunc i64 {found} to {out_kind}")
+            f.store_raw(out_kind, found, f.offset(out_kind, out, place), step.out.dtype.size)
+
+    def order(self, dtype: DType, largest: bool) -> str:
+        """The comparison that finds a better element."""
+        if dtype.is_floating:
+            return "fcmp ogt" if largest else "fcmp olt"
+        sign = "u" if dtype.kind in "ub" else "s"
+        return f"icmp {sign}{'gt' if largest else 'lt'}"
+
+    def check(self, step: Check) -> None:
+        """Fail unless all hold."""
+        f = self.f
+        start = self.at(step.condition)
+        with f.loop_carrying(0, self.dim(step.condition.shape[0]), 1, [("i1", "false")]) as loop:
+            value = f.load("bool", f.offset("i8", start, loop.index))
+            wrong = f.value(f"xor i1 {value.ssa}, true")
+            loop.carry([f.value(f"or i1 {loop.values[0]}, {wrong}")])
+        self.failing(loop.results[0], step.node)
+
+    def check_sizes(self, step: CheckSizes) -> None:
+        """Fail unless equal."""
+        self.failing(self.f.compare("ne", self.dim(step.left), self.dim(step.right)), step.node)
+
+    def check_range(self, step: CheckRange) -> None:
+        """Fail unless in range."""
+        limit = self.integer(step.limit.dtype, self.at(step.limit))
+        self.checked(step.x, limit, step.node)
+
+    def fail(self, step: Fail) -> None:
+        """Leave."""
+        self.f.ret(1 + step.node)
+
+    def branch(self, step: Branch) -> None:
+        """Both arms."""
+        condition = self.f.load("bool", self.at(step.condition))
+        with self.f.if_else(condition.ssa) as arms:
+            self.steps(step.then)
+            arms.otherwise()
+            self.steps(step.other)
+
+    # --- loops ----------------------------------------------------------------------------------------------------
+
+    def loop(self, step: Loop) -> None:
+        """A loop: pointers move, the cancel flag is polled once a step."""
+        f = self.f
+        limit = None if step.limit is None else self.integer(step.limit.dtype, self.at(step.limit))
+        starts = [self.at(c.start) for c in step.carries]
+        wholes = [self.at(r.whole) for r in step.rows]
+        pongs = [self.base(p.work) for p in step.pongs]
+        head, body, end = f.fresh("head"), f.fresh("step"), f.fresh("done")
+        before = f.current
+        f.branch(head)
+        f.block(head)
+        index = "%" + f.fresh("t")
+        pointers = ["%" + f.fresh("carry") for _ in step.carries]
+        place = len(f._lines)
+        for carry, pointer in zip(step.carries, pointers, strict=True):
+            self.slots[carry.slot] = pointer
+        self.store_step(step, index)
+        if limit is not None:
+            go, more = f.fresh("go"), self.f.compare("slt", index, limit)
+            f.branch_if(more, go, end)
+            f.block(go)
+        if step.condition is not None:
+            self.steps(step.test)
+            f.branch_if(f.load("bool", self.at(step.condition)).ssa, body, end)
+            f.block(body)
+        self.cancelled()
+        self.rows(step, index, limit, wholes)
+        self.pongs(step, index, pongs)
+        self.steps(step.body)
+        following = f.value(f"add nuw nsw i64 {index}, 1")
+        nexts = [self.at(c.next) for c in step.carries]
+        latch = f.current
+        f.branch(head)
+        f._lines[place:place] = [
+            f"  {index} = phi i64 [ 0, %{before} ], [ {following}, %{latch} ]",
+            *(f"  {p} = phi ptr [ {s}, %{before} ], [ {n}, %{latch} ]"
+              for p, s, n in zip(pointers, starts, nexts, strict=True))]
+        f.block(end)
+        short = f.value(f"trunc i64 {index} to i32")
+        f.store_raw("i32", short, self.at(step.trips), 4)
+
+    def store_step(self, step: Loop, index: str) -> None:
+        """The step number where the body reads it."""
+        short = self.f.value(f"trunc i64 {index} to i32")
+        self.f.store_raw("i32", short, self.at(step.step), 4)
+
+    def cancelled(self) -> None:
+        """Leave if the caller wants to stop."""
+        flag = self.f.value("load volatile i32, ptr %cancel, align 4")
+        with self.f.if_(self.f.value(f"icmp ne i32 {flag}, 0")):
+            self.f.ret(-1)
+
+    def rows(self, step: Loop, index: str, limit: str | None, wholes: Sequence[str]) -> None:
+        """Point rows at this step's row."""
+        f = self.f
+        at: Index = index
+        if step.reverse and limit is not None:
+            at = f.sub(f.sub(limit, 1), index)
+        for row, start in zip(step.rows, wholes, strict=True):
+            stride = self.dim(row.whole.strides[0])
+            self.slots[row.slot] = f.offset(memory_type(row.whole.dtype.name), start, f.mul(at, stride))
+
+    def pongs(self, step: Loop, index: str, starts: Sequence[str]) -> None:
+        """Point at the half that this step may write."""
+        f = self.f
+        parity = f.value(f"and i64 {index}, 1")
+        for pong, start in zip(step.pongs, starts, strict=True):
+            offset = f.mul(parity, self.dim(pong.half))
+            self.slots[pong.slot] = f.offset(memory_type(pong.work.dtype.name), start, offset)
+
+
+RULES: dict[type, Callable[..., None]] = {
+    Nest: Emitter.nest, Pack: Emitter.pack, Gemm: Emitter.product, Take: Emitter.take, Put: Emitter.put, Arg: Emitter.arg,
+    Check: Emitter.check, CheckSizes: Emitter.check_sizes, CheckRange: Emitter.check_range, Fail: Emitter.fail,
+    Loop: Emitter.loop, Branch: Emitter.branch}

@@ -1,0 +1,300 @@
+"""The engine called "llvm": a closed graph becomes native stretches with host steps between them.
+
+    passes -> partition into stretches -> lower -> emit -> LLVM -> load
+
+A loop or branch without host steps inside is native as a whole; one with host steps is driven by the host, and its
+products stay native.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+import numpy as np
+
+from rnngraph import errors
+from rnngraph.backends.llvm import cache
+from rnngraph.backends.llvm.emit import Emitter
+from rnngraph.backends.llvm.gemm import GemmEmitter
+from rnngraph.backends.llvm.native import Segment
+from rnngraph.backends.llvm.target import Library, Target
+from rnngraph.backends.llvm.text import Module
+from rnngraph.ir.graph import Graph, Node, Value
+from rnngraph.ir.sizes import Dim, Symbol, add, floordiv, mul, symbols
+from rnngraph.ir.types import DType
+from rnngraph.ir.walk import type_symbols
+from rnngraph.lowering import loops as _loops  # noqa: F401 - it registers the rule for loops
+from rnngraph.lowering.lower import lower
+from rnngraph.lowering.support import why_host
+from rnngraph.ops.interpreter import Machine, bind, located, param_symbols
+from rnngraph.passes.pipeline import KERNELS, LOOPS, TIDY, optimise
+from rnngraph.runtime.interface import Options, Report, StepReport
+
+
+
+
+@dataclass
+class Stretch:
+    """Consecutive native nodes."""
+
+    nodes: list[Node]
+    inputs: list[Value] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    segment: Segment | None = None
+
+
+@dataclass
+class HostStep:
+    """A node that runs on the host; loops and branches with their regions as programs."""
+
+    node: Node
+    why: str
+    programs: list[Program] = field(default_factory=list)
+
+
+def mentioned(nodes: Iterable[Node]) -> set[Symbol]:
+    """Every symbol in the types and attributes of nodes, regions included."""
+    found: set[Symbol] = set()
+    stack = list(nodes)
+    while stack:
+        node = stack.pop()
+        for v in (*node.operands, *node.results):
+            found |= type_symbols(v.type)
+        for attr in ("starts", "sizes", "dims"):
+            for d in node.attrs.get(attr) or ():
+                found.update(symbols(d))
+        for region in node.regions:
+            for p in region.params:
+                found |= type_symbols(p.type)
+            stack.extend(region.nodes)
+    return found
+
+
+def bound_by(node: Node, own: set[Symbol]) -> set[Symbol]:
+    """The symbols of `own` that executing a node binds."""
+    found: set[Symbol] = set()
+    for v in node.results:
+        found |= type_symbols(v.type) & own
+        for d in v.content or ():
+            found |= set(symbols(d)) & own
+    operands: set[Symbol] = set()
+    for v in node.operands:
+        operands |= type_symbols(v.type)
+        for d in v.content or ():
+            operands |= set(symbols(d))
+    return found - operands
+
+
+class Program:
+    """A graph or region, partitioned and compiled."""
+
+    def __init__(self, engine: LLVMEngine, graph: Graph) -> None:
+        self.graph = graph
+        self.steps: list[Union[Stretch, HostStep]] = []
+        self.partition(engine)
+        for step in self.steps:
+            if isinstance(step, Stretch):
+                engine.compile_stretch(step)
+
+    def partition(self, engine: LLVMEngine) -> None:
+        """Cut the nodes into native stretches and host steps."""
+        bound: set[Symbol] = set()
+        known: set[Symbol] = set()
+        for node in self.graph.nodes:
+            why = why_host(node)
+            if why is not None:
+                self.steps.append(HostStep(node, why, [Program(engine, r) for r in node.regions]))
+                bound = set()
+                known |= bound_by(node, self.graph.binds)
+                continue
+            last = self.steps[-1] if self.steps else None
+            if not isinstance(last, Stretch) or mentioned([node]) & bound:
+                last = Stretch([])
+                self.steps.append(last)
+                bound = set()
+            last.nodes.append(node)
+            new = bound_by(node, self.graph.binds) - known
+            bound |= new
+            known |= new
+        self.ports()
+
+    def ports(self) -> None:
+        """What each stretch reads and gives."""
+        wanted: set[Value] = set(self.graph.results)
+        needed: set[Symbol] = set()
+        for step in reversed(self.steps):
+            nodes = step.nodes if isinstance(step, Stretch) else [step.node]
+            if isinstance(step, Stretch):
+                made = [v for n in nodes for v in n.results]
+                step.outputs = [v for v in made if v in wanted or self.binds_needed(v, needed)]
+                inside = set(made)
+                step.inputs = list(dict.fromkeys(v for n in nodes for v in n.operands if v not in inside))
+            for n in nodes:
+                wanted.update(n.operands)
+            needed |= mentioned(nodes)
+        for v in self.graph.results:
+            needed |= type_symbols(v.type)
+
+    def binds_needed(self, value: Value, needed: set[Symbol]) -> bool:
+        """Whether a value's content binds a size that a later step uses."""
+        return any(s in self.graph.binds and s in needed for d in value.content or () for s in symbols(d))
+
+    def run(self, args: Sequence[Any], sizes: dict[Symbol, int]) -> list[Any]:
+        """Run on arrays."""
+        env: dict[Value, Any] = {}
+        own = self.graph.binds
+        for param, arg in zip(self.graph.params, args, strict=True):
+            env[param] = arg
+            if own:
+                bind(param, arg, sizes, own)
+        machine = HostMachine(sizes)
+        for step in self.steps:
+            if isinstance(step, Stretch):
+                self.run_stretch(step, env, sizes)
+            else:
+                machine.programs = step.programs
+                machine.step(env, step.node, own)
+        return [env[v] for v in self.graph.results]
+
+    def run_stretch(self, step: Stretch, env: dict[Value, Any], sizes: dict[Symbol, int]) -> None:
+        """Run native code; on failure, let the reference kernels say what is wrong."""
+        if not step.nodes:
+            return
+        assert step.segment is not None
+        inputs = [env[v] for v in step.inputs]
+        status, outputs = step.segment(inputs, sizes)
+        if status:
+            self.explain_failure(step, inputs, sizes, step.segment.plan.nodes[status - 1])
+        own = self.graph.binds
+        for value, array in zip(step.outputs, outputs, strict=True):
+            env[value] = array
+            if own:
+                bind(value, array, sizes, own)
+
+    def explain_failure(self, step: Stretch, inputs: Sequence[Any], sizes: dict[Symbol, int], node: Node) -> None:
+        """Raise the error that the reference kernels raise for these inputs."""
+        env = dict(zip(step.inputs, inputs, strict=True))
+        machine = Machine(dict(sizes))
+        for n in step.nodes:
+            machine.step(env, n, self.graph.binds)
+        raise located(errors.InternalError(None, node, "native code failed here, but the reference kernels do not; please "
+                                                       "report it with the program"), node)
+
+    def reports(self, loop: str = "") -> tuple[StepReport, ...]:
+        """What each step is."""
+        return tuple(r for step in self.steps for r in _reports(step, loop))
+
+
+def _reports(step: Stretch | HostStep, loop: str) -> list[StepReport]:
+    if isinstance(step, HostStep):
+        n = step.node
+        inside = n.name or n.op.name if n.op.name == "loop" else loop
+        inner = tuple(r for p in step.programs for r in p.reports(inside))
+        return [StepReport(f"{n.op.name} {n.name}".strip(), "host", (n.op.name,), step.why, n.origin.line or "", loop, inner)]
+    return [_native(n, loop) for n in step.nodes if n.op.name not in ("constant", "sizes")]
+
+
+def _native(node: Node, loop: str) -> StepReport:
+    ops = tuple(n.op.name for r in node.regions for n in r.nodes) if node.op.name == "fused" else (node.op.name,)
+    inner: tuple[StepReport, ...] = ()
+    if node.op.name in ("loop", "if"):
+        inside = (node.name or "loop") if node.op.name == "loop" else loop
+        inner = tuple(_native(n, inside) for r in node.regions for n in r.nodes
+                      if n.op.name not in ("constant", "sizes"))
+    label = f"kernel {' '.join(dict.fromkeys(ops))}" if node.op.name == "fused" else node.op.name
+    return StepReport(f"{label} {node.name}".strip(), "native", ops, "", node.origin.line or "", loop, inner)
+
+
+class HostMachine(Machine):
+    """Runs host steps; the regions of loops and branches are programs with native stretches."""
+
+    programs: list[Program]
+
+    def region(self, graph: Graph, args: Sequence[Any]) -> list[Any]:
+        """The results of a region: by its program, if it has one."""
+        for program in self.programs:
+            if program.graph is graph:
+                saved = self.programs
+                try:
+                    return program.run(args, self.sizes)
+                finally:
+                    self.programs = saved
+        return super().region(graph, args)
+
+
+class LLVMExecutable:
+    """A closed graph, compiled."""
+
+    def __init__(self, engine: LLVMEngine, graph: Graph) -> None:
+        start = time.perf_counter()
+        self.graph = optimise(graph, (*TIDY, *LOOPS, *KERNELS))
+        self.symbols = param_symbols(self.graph)
+        self.program = Program(engine, self.graph)
+        self.compile_seconds = time.perf_counter() - start
+        self.parameters = set(self.graph.params)
+
+    def __call__(self, inputs: Sequence[Any]) -> list[Any]:
+        """Run the graph on arrays."""
+        sizes: dict[Symbol, int] = {}
+        for param, array in zip(self.graph.params, inputs, strict=True):
+            bind(param, array, sizes, self.symbols)
+        found = self.program.run(inputs, sizes)
+        return [np.array(r) if v in self.parameters and isinstance(r, np.ndarray) else r
+                for v, r in zip(self.graph.results, found, strict=True)]
+
+    def explain(self) -> Report:
+        """Every step, where it runs and why."""
+        return Report("llvm", self.program.reports(), (), self.compile_seconds)
+
+
+class LLVMEngine:
+    """The engine called "llvm"."""
+
+    name = "llvm"
+
+    def __init__(self) -> None:
+        self.target = Target()
+        self.lock = threading.RLock()
+        self.libraries: dict[str, Library] = {}
+        self.columns: dict[str, int] = {}
+
+    def compile(self, graph: Graph, options: Options) -> LLVMExecutable:
+        """An executable of a closed graph."""
+        return LLVMExecutable(self, graph)
+
+    def panel(self, dtype: DType, k: Dim, n: Dim) -> Dim:
+        """The elements that a packed k x n matrix takes."""
+        if dtype.name not in self.columns:
+            emitter = GemmEmitter(Module(self.target.vector_bits), self.target.vector_bits)
+            self.columns[dtype.name] = emitter.geometry(dtype.name).columns
+        columns = self.columns[dtype.name]
+        return mul(mul(floordiv(add(n, columns - 1), columns), columns), k)
+
+    def compile_stretch(self, step: Stretch) -> None:
+        """Lower, emit, compile and load one stretch."""
+        plan = lower(step.nodes, step.inputs, step.outputs, self.panel)
+        emitter = Emitter(plan, self.target.vector_bits)
+        optimised, verbatim = emitter.texts()
+        step.segment = Segment(plan, self.library(optimised, verbatim), emitter.arena.bins)
+
+    def library(self, optimised: str, verbatim: str) -> Library:
+        """The loaded code of two texts, from memory, disk or LLVM."""
+        key = hashlib.sha256("\n".join([self.target.machine_key(), optimised, verbatim]).encode()).hexdigest()
+        with self.lock:
+            if key not in self.libraries:
+                data = cache.load(key)
+                if data is None:
+                    data = self.target.compile(optimised, verbatim)
+                    cache.save(key, data)
+                self.libraries[key] = self.target.load(data)
+            return self.libraries[key]
+
+
+ENGINE = LLVMEngine()
+
+__all__ = ["ENGINE", "LLVMEngine", "LLVMExecutable"]

@@ -1,0 +1,138 @@
+"""Places in the arena: pieces whose lifetimes do not meet share a bin.
+
+Lifetimes are taken along the list of steps, a loop or branch counting as one step; pieces that are used only inside one
+get places of their own within it. Two pieces share a bin only if their sizes are the same dim, so that a bin's size is
+known without comparing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any
+
+from rnngraph.ir.sizes import Dim, add, floordiv, mul
+from rnngraph.lowering.plan import Branch, Loop, Slot, Step, Work
+
+ALIGNMENT = 64
+
+
+@dataclass
+class Arena:
+    """Bins in order, each with its size in bytes (a multiple of the alignment), and the bin of each piece."""
+
+    bins: list[Dim] = field(default_factory=list)
+    bin_of: dict[Work, int] = field(default_factory=dict)
+
+
+def size_of(work: Work) -> Dim:
+    """Bytes of a piece, rounded up to the alignment."""
+    count = mul(work.count, work.dtype.size)
+    return mul(floordiv(add(count, ALIGNMENT - 1), ALIGNMENT), ALIGNMENT)
+
+
+class _Placer:
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.arena = Arena()
+        self.behind: dict[Slot, set[Work]] = {}
+        self.free: dict[Dim, list[int]] = {}
+        self.cache: dict[int, set[Work]] = {}
+        self.resolve(steps)
+
+    def resolve(self, steps: Iterable[Step]) -> None:
+        """Find the pieces that each moving pointer may point into."""
+        for _ in range(3):
+            for step in steps:
+                self.slots(step)
+        self.cache.clear()
+
+    def slots(self, step: Step) -> None:
+        """The pieces behind the slots of one step."""
+        if isinstance(step, Loop):
+            for row in step.rows:
+                self.behind.setdefault(row.slot, set()).update(self.bases(row.whole))
+            for pong in step.pongs:
+                self.behind.setdefault(pong.slot, set()).add(pong.work)
+            for inner in step.body:
+                self.slots(inner)
+            for carry in step.carries:
+                self.behind.setdefault(carry.slot, set()).update(self.bases(carry.start), self.bases(carry.next))
+        elif isinstance(step, Branch):
+            for inner in (*step.then, *step.other):
+                self.slots(inner)
+
+    def bases(self, item: Any) -> set[Work]:
+        """Every piece that something mentions, slots resolved."""
+        found: set[Work] = set()
+        stack = [item]
+        while stack:
+            at = stack.pop()
+            if isinstance(at, Work):
+                found.add(at)
+            elif isinstance(at, Slot):
+                found |= self.behind.get(at, set())
+            elif isinstance(at, tuple):
+                stack.extend(at)
+            elif is_dataclass(at) and type(at).__module__ == Work.__module__:
+                stack.extend(getattr(at, f.name) for f in fields(at))
+        return found
+
+    def used(self, step: Step) -> set[Work]:
+        """The pieces of one step, those inside included."""
+        if id(step) not in self.cache:
+            self.cache[id(step)] = self.bases(step)
+        return self.cache[id(step)]
+
+    def place(self, steps: Sequence[Step], known: set[Work]) -> None:
+        """Give the pieces of a list of steps their bins; those in `known` have one already."""
+        first: dict[Work, int] = {}
+        last: dict[Work, int] = {}
+        for i, step in enumerate(steps):
+            for work in self.used(step) - known:
+                first.setdefault(work, i)
+                last[work] = i
+        for i, step in enumerate(steps):
+            private = self.private(step, {w for w in first if first[w] == last[w] == i})
+            for work in sorted((w for w in first if first[w] == i and w not in private), key=lambda w: w.index):
+                self.take(work)
+            held = [w for w in first if first[w] <= i <= last[w]]
+            self.inside(step, known | set(held) - private)
+            for work in held:
+                if last[work] == i and work not in private:
+                    self.give_back(work)
+
+    def private(self, step: Step, candidates: set[Work]) -> set[Work]:
+        """Of the pieces used in this step only, those that no iteration hands to the next."""
+        if isinstance(step, Loop):
+            header = self.bases((step.limit, step.condition, step.step, step.trips, step.carries, step.rows, step.pongs))
+            return candidates - header
+        return candidates if isinstance(step, Branch) else set()
+
+    def inside(self, step: Step, known: set[Work]) -> None:
+        """Places of what is private to a loop or branch."""
+        if isinstance(step, Loop):
+            # One list: what the test makes may be read by the body's steps only through the condition.
+            self.place((*step.test, *step.body), known)
+        elif isinstance(step, Branch):
+            self.place((*step.then, *step.other), known)
+
+    def take(self, work: Work) -> None:
+        """A free bin of the right size, or a new one."""
+        size = size_of(work)
+        waiting = self.free.get(size)
+        if waiting:
+            self.arena.bin_of[work] = waiting.pop()
+            return
+        self.arena.bin_of[work] = len(self.arena.bins)
+        self.arena.bins.append(size)
+
+    def give_back(self, work: Work) -> None:
+        """The piece's bin may be used again."""
+        self.free.setdefault(size_of(work), []).append(self.arena.bin_of[work])
+
+
+def arrange(steps: Sequence[Step]) -> Arena:
+    """The arena of a plan."""
+    placer = _Placer(steps)
+    placer.place(steps, set())
+    return placer.arena

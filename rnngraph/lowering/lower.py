@@ -1,0 +1,436 @@
+"""Regions to steps. Each node of a closed, fused graph says where its results are (a view) and what must run for that.
+
+Results are written where they are wanted: a `place` is known beforehand for the caller's outputs, pieces of a concat,
+rows of a stack, the next value of a carry. Movement is a view and costs nothing until something needs it elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rnngraph.ir.graph import Node, Value
+from rnngraph.ir.sizes import Dim, Symbol, add, mul, product, symbols
+from rnngraph.ir.types import DType
+from rnngraph.ir.walk import dims
+from rnngraph.lowering import nests, products
+from rnngraph.lowering.plan import (
+    Arg, Branch, Check, CheckRange, CheckSizes, Fail, Gemm, Input, Output, Pack, Plan, Put, Slot, Step, Take, View, Work,
+    row_major, whole)
+from rnngraph.lowering.views import MAPS, reshaped
+
+
+class Lowering:
+    """What all regions of one plan share: numbering, constants, nodes that may fail."""
+
+    def __init__(self) -> None:
+        self.works = 0
+        self.slots = 0
+        self.nodes: list[Node] = []
+        self.inputs: dict[Any, int] = {}
+        self.constants: dict[int, Any] = {}
+        self.panel: Callable[[DType, Dim, Dim], Dim] = lambda dtype, k, n: mul(k, n)
+
+    def work(self, dtype: DType, count: Dim) -> Work:
+        """A new piece of the arena."""
+        self.works += 1
+        return Work(self.works - 1, dtype, count)
+
+    def tensor(self, dtype: DType, shape: Sequence[Dim]) -> View:
+        """A new contiguous tensor in the arena."""
+        return whole(self.work(dtype, product(shape)), dtype, shape)
+
+    def slot(self, dtype: DType) -> Slot:
+        """A new moving pointer."""
+        self.slots += 1
+        return Slot(self.slots - 1, dtype)
+
+    def node(self, node: Node) -> int:
+        """The number by which a failing step names its node."""
+        if node not in self.nodes:
+            self.nodes.append(node)
+        return self.nodes.index(node)
+
+    def constant(self, key: Any, array: Any) -> Input:
+        """An input that holds a fixed array."""
+        if key not in self.inputs:
+            self.inputs[key] = len(self.inputs)
+            self.constants[self.inputs[key]] = array
+        return Input(self.inputs[key])
+
+
+class Region:
+    """Lowers one region. `outer` says which value of the region around a captured parameter is."""
+
+    def __init__(self, shared: Lowering, parent: Region | None = None,
+                 outer: Mapping[Value, Value] | None = None) -> None:
+        self.shared = shared
+        self.parent = parent
+        self.outer = dict(outer or {})
+        self.steps: list[Step] = []
+        self.views: dict[Value, View] = {}
+        self.places: dict[Value, View] = {}
+        self.packs: dict[tuple[Value, str], Work] = {}
+
+    # --- values -----------------------------------------------------------------------------------------------------
+
+    def place(self, value: Value) -> View:
+        """Where to write a value: where it is wanted, or a new tensor."""
+        found = self.places.get(value)
+        return found if found is not None else self.shared.tensor(value.type.dtype, value.shape)
+
+    def settle(self, value: Value, wanted: View) -> None:
+        """Make sure that a value is at a place: copy it unless it was written there."""
+        view = self.views[value]
+        if view != wanted:
+            self.steps.append(nests.copy(view, wanted))
+
+    def contiguous(self, view: View) -> View:
+        """The view, or a contiguous copy."""
+        if view.contiguous:
+            return view
+        made = self.shared.tensor(view.dtype, view.shape)
+        self.steps.append(nests.copy(view, made))
+        return made
+
+    # --- nodes ------------------------------------------------------------------------------------------------------
+
+    def nodes(self, nodes: Sequence[Node]) -> None:
+        """Lower nodes in order."""
+        self.plan_concats(nodes)
+        for node in nodes:
+            self.nodes_one(node)
+
+    def nodes_one(self, node: Node) -> None:
+        """Lower one node."""
+        RULES[node.op.name](self, node)
+
+    def plan_concats(self, nodes: Sequence[Node]) -> None:
+        """Let what a concat joins be written into it directly."""
+        made = {v for n in nodes for v in n.results if n.op.name in ("fused", "contract")}
+        for node in reversed(nodes):
+            if node.op.name != "concat":
+                continue
+            out = self.place(node.results[0])
+            self.places[node.results[0]] = out
+            for operand, piece in _pieces(node, out):
+                if operand in made and operand not in self.places and node.operands.count(operand) == 1:
+                    self.places[operand] = piece
+
+    def fused(self, node: Node) -> None:
+        """One nest."""
+        region = node.regions[0]
+        views = {p: self.views[v] for p, v in zip(region.params, node.operands, strict=True)}
+        out = [self.place(v) for v in node.results]
+        self.steps.append(nests.nest(node, views, out))
+        self.views.update(zip(node.results, out, strict=True))
+
+    def add(self, node: Node) -> None:
+        """A sum that stands alone: what `fuse` left for a loop to do in place, where no loop does."""
+        out = self.place(node.results[0])
+        self.steps.append(nests.total(self.views[node.operands[0]], self.views[node.operands[1]], out))
+        self.views[node.results[0]] = out
+
+    def movement(self, node: Node) -> None:
+        """A view."""
+        self.views[node.results[0]] = MAPS[node.op.name](self.views[node.operands[0]], node)
+
+    def reshape(self, node: Node) -> None:
+        """A view of contiguous memory."""
+        made = reshaped(self.contiguous(self.views[node.operands[0]]), node.results[0].shape)
+        assert made is not None
+        self.views[node.results[0]] = made
+
+    def constant(self, node: Node) -> None:
+        """An array of the plan."""
+        value = node.results[0]
+        array = node.attrs["value"]
+        base = self.shared.constant(array, array.array)
+        self.views[value] = whole(base, value.type.dtype, value.shape)
+
+    def sizes(self, node: Node) -> None:
+        """Sizes written as numbers."""
+        out = self.place(node.results[0])
+        self.steps += nests.numbers(node.attrs["dims"], out)
+        self.views[node.results[0]] = out
+
+    def concat(self, node: Node) -> None:
+        """Copies of what was not written in place."""
+        out = self.places[node.results[0]]
+        for operand, piece in _pieces(node, out):
+            self.settle(operand, piece)
+        self.views[node.results[0]] = out
+
+    def unslice(self, node: Node) -> None:
+        """A fill and a copy."""
+        out = self.place(node.results[0])
+        source = self.views[node.operands[0]]
+        value = node.attrs["value"]
+        self.steps.append(nests.fill(value if out.dtype.is_floating else int(value), out))
+        offset, strides = out.offset, []
+        for s, start, step in zip(out.strides, node.attrs["starts"], node.attrs["strides"], strict=True):
+            offset = add(offset, mul(start, s))
+            strides.append(mul(s, step))
+        self.steps.append(nests.copy(source, View(out.base, out.dtype, source.shape, tuple(strides), offset)))
+        self.views[node.results[0]] = out
+
+    # --- products -----------------------------------------------------------------------------------------------------
+
+    def contract(self, node: Node) -> None:
+        """A packed product, or a nest."""
+        out = self.place(node.results[0])
+        self.multiply(node, out, False)
+        self.views[node.results[0]] = out
+
+    def multiply(self, node: Node, out: View, accumulate: bool) -> None:
+        """out = or += the contraction."""
+        found = products.letters(node.attrs["spec"])
+        a, b = node.operands
+        if not products.is_product(found) or node.results[0].type.dtype.name not in ("float32", "float64"):
+            self.steps.append(products.naive(found, self.views[a], self.views[b], out))
+            return
+        if found.out != found.m + found.n and found.out == found.n + found.m:
+            a, b = b, a
+            found = products.Letters(found.b, found.a, found.out)
+        target = products.grouped(out, found.out, found.m, found.n) if found.out == found.m + found.n else None
+        if target is None or target.strides[1] != 1:
+            made = self.shared.tensor(out.dtype, [_size(found, a, b, c) for c in found.m + found.n])
+            target = products.grouped(made, found.m + found.n, found.m, found.n)
+            assert target is not None
+            self.product(found, a, b, target, False)
+            order = [(found.m + found.n).index(c) for c in found.out]
+            moved = View(made.base, made.dtype, out.shape, tuple(made.strides[i] for i in order), made.offset)
+            self.steps.append(nests.copy(moved, out))
+            return
+        self.product(found, a, b, target, accumulate)
+
+    def product(self, found: products.Letters, a: Value, b: Value, target: View, accumulate: bool) -> None:
+        """One packed product."""
+        left = products.grouped(self.views[a], found.a, found.m, found.k)
+        if left is None:
+            left = products.grouped(self.contiguous_as(self.views[a], found.a, found.m + found.k), found.m + found.k,
+                                    found.m, found.k)
+        assert left is not None
+        packed = self.packed(b, found.b, found.k, found.n)
+        self.steps.append(Gemm(left, packed, target, accumulate))
+
+    def contiguous_as(self, view: View, order: str, wanted: str) -> View:
+        """A contiguous copy with the axes in another order."""
+        at = [order.index(c) for c in wanted]
+        moved = View(view.base, view.dtype, tuple(view.shape[i] for i in at), tuple(view.strides[i] for i in at),
+                     view.offset)
+        return self.contiguous(moved)
+
+    def packed(self, b: Value, text: str, k: str, n: str) -> Work:
+        """The panels of a matrix, packed where the matrix is made: once in front of a loop that does not change it."""
+        key = b, f"{text},{k},{n}"
+        if key not in self.packs:
+            origin, moves = self.invariant(b)
+            if origin is not None and self.parent is not None:
+                self.packs[key] = self.parent.packed_as(origin, moves, text, k, n)
+            else:
+                self.packs[key] = self.pack(self.views[b], text, k, n)
+        return self.packs[key]
+
+    def invariant(self, value: Value) -> tuple[Value | None, list[Node]]:
+        """The outer value that `value` is a view of, and the movement between; None if it is made here."""
+        moves: list[Node] = []
+        while value.node is not None and value.node.op.name in MAPS:
+            moves.append(value.node)
+            value = value.node.operands[0]
+        return self.outer.get(value), moves[::-1]
+
+    def packed_as(self, value: Value, moves: Sequence[Node], text: str, k: str, n: str) -> Work:
+        """The panels of what `moves` make of a value of this region."""
+        key = value, f"{[id(m) for m in moves]},{text},{k},{n}"
+        if key not in self.packs:
+            origin, before = self.invariant(value)
+            if origin is not None and self.parent is not None:
+                self.packs[key] = self.parent.packed_as(origin, [*before, *moves], text, k, n)
+            else:
+                view = self.views[value]
+                for move in moves:
+                    view = MAPS[move.op.name](view, move)
+                self.packs[key] = self.pack(view, text, k, n)
+        return self.packs[key]
+
+    def pack(self, view: View, text: str, k: str, n: str) -> Work:
+        """A pack step."""
+        matrix = products.grouped(view, text, k, n)
+        if matrix is None:
+            matrix = products.grouped(self.contiguous_as(view, text, k + n), k + n, k, n)
+        assert matrix is not None
+        work = self.shared.work(view.dtype, self.shared.panel(view.dtype, *matrix.shape))
+        self.steps.append(Pack(matrix, work))
+        return work
+
+    # --- indexed, checks ----------------------------------------------------------------------------------------------
+
+    def take(self, node: Node) -> None:
+        """Rows by index, along one axis."""
+        x, index = self.contiguous(self.views[node.operands[0]]), self.contiguous(self.views[node.operands[1]])
+        out = self.place(node.results[0])
+        made = out if out.contiguous else self.shared.tensor(out.dtype, out.shape)
+        axis = node.attrs["axis"] % len(x.shape)
+        sizes = (product(x.shape[:axis]), x.shape[axis], product(x.shape[axis + 1:]))
+        count = product(index.shape)
+        self.steps.append(Take(whole_at(x, sizes), whole_at(index, (count,)), whole_at(made, (sizes[0], count, sizes[2])),
+                               self.shared.node(node)))
+        if made != out:
+            self.steps.append(nests.copy(made, out))
+        self.views[node.results[0]] = out
+
+    def put(self, node: Node) -> None:
+        """A copy of x with rows replaced or added to."""
+        out = self.place(node.results[0])
+        made = out if out.contiguous else self.shared.tensor(out.dtype, out.shape)
+        self.steps.append(nests.copy(self.views[node.operands[0]], made))
+        index, updates = (self.contiguous(self.views[v]) for v in node.operands[1:])
+        row = product(made.shape[1:])
+        count = product(index.shape)
+        self.steps.append(Put(whole_at(made, (made.shape[0], row)), whole_at(index, (count,)),
+                              whole_at(updates, (count, row)), node.op.name == "put_add", self.shared.node(node)))
+        if made != out:
+            self.steps.append(nests.copy(made, out))
+        self.views[node.results[0]] = out
+
+    def arg(self, node: Node) -> None:
+        """The place of an extreme element."""
+        x = self.contiguous(self.views[node.operands[0]])
+        axis = node.attrs["axis"] % len(x.shape)
+        out = self.place(node.results[0])
+        made = out if out.contiguous else self.shared.tensor(out.dtype, out.shape)
+        outer, inner = product(x.shape[:axis]), product(x.shape[axis + 1:])
+        self.steps.append(Arg(whole_at(x, (outer, x.shape[axis], inner)), whole_at(made, (outer, inner)),
+                              node.op.name == "argmax"))
+        if made != out:
+            self.steps.append(nests.copy(made, out))
+        self.views[node.results[0]] = out
+
+    def check_range(self, node: Node) -> None:
+        """The operand, checked."""
+        x, limit = (self.contiguous(self.views[v]) for v in node.operands)
+        self.steps.append(CheckRange(whole_at(x, (product(x.shape),)), limit, self.shared.node(node)))
+        self.views[node.results[0]] = self.views[node.operands[0]]
+
+    def check(self, node: Node) -> None:
+        """An assertion."""
+        x = self.contiguous(self.views[node.operands[0]])
+        self.steps.append(Check(whole_at(x, (product(x.shape),)), self.shared.node(node)))
+
+    def check_sizes(self, node: Node) -> None:
+        """Two sizes that must be equal."""
+        content = node.operands[0].content
+        assert content is not None
+        self.steps.append(CheckSizes(content[0], content[1], self.shared.node(node)))
+
+    def fail(self, node: Node) -> None:
+        """Always fails; its results have a place nobody reads."""
+        self.steps.append(Fail(self.shared.node(node)))
+        for v in node.results:
+            self.views[v] = self.place(v)
+
+    def nothing(self, node: Node) -> None:
+        """No step."""
+
+    # --- regions ------------------------------------------------------------------------------------------------------
+
+    def branch(self, node: Node) -> None:
+        """Both regions write the results to the same places."""
+        out = [self.place(v) for v in node.results]
+        sides = []
+        for region in node.regions:
+            inner = Region(self.shared, self, dict(zip(region.params, node.operands[1:], strict=True)))
+            inner.views.update(zip(region.params, (self.views[v] for v in node.operands[1:]), strict=True))
+            for value, view in zip(region.results, out, strict=True):
+                if value.node is not None:
+                    inner.places.setdefault(value, view)
+            inner.nodes(region.nodes)
+            for value, view in zip(region.results, out, strict=True):
+                inner.settle(value, view)
+            sides.append(tuple(inner.steps))
+        self.steps.append(Branch(self.views[node.operands[0]], sides[0], sides[1]))
+        self.views.update(zip(node.results, out, strict=True))
+
+    def loop(self, node: Node) -> None:
+        """See `loops`."""
+        LOOPS[0](self, node)
+
+
+LOOPS: list[Callable[[Region, Node], None]] = []
+"""Filled by `loops`, which needs this module."""
+
+
+def whole_at(view: View, shape: Sequence[Dim]) -> View:
+    """A contiguous view with another shape."""
+    return View(view.base, view.dtype, tuple(shape), row_major(shape), view.offset)
+
+
+def _size(found: products.Letters, a: Value, b: Value, letter: str) -> Dim:
+    return a.shape[found.a.index(letter)] if letter in found.a else b.shape[found.b.index(letter)]
+
+
+def _pieces(node: Node, out: View) -> list[tuple[Value, View]]:
+    """The part of a concat's result that each operand fills."""
+    axis = node.attrs["axis"] % len(out.shape)
+    offset, pieces = out.offset, []
+    for operand in node.operands:
+        pieces.append((operand, View(out.base, out.dtype, operand.shape, out.strides, offset)))
+        offset = add(offset, mul(operand.shape[axis], out.strides[axis]))
+    return pieces
+
+
+RULES: dict[str, Callable[[Region, Node], None]] = {
+    "fused": Region.fused, "add": Region.add, "contract": Region.contract, "constant": Region.constant, "sizes": Region.sizes,
+    "reshape": Region.reshape, "concat": Region.concat, "unslice": Region.unslice, "take": Region.take,
+    "put": Region.put, "put_add": Region.put, "argmax": Region.arg, "argmin": Region.arg,
+    "check_range": Region.check_range, "check_sizes": Region.check_sizes, "assert": Region.check, "fail": Region.fail,
+    "no_op": Region.nothing, "loop": Region.loop, "if": Region.branch, **dict.fromkeys(MAPS, Region.movement)}
+
+
+def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value],
+          panel: Callable[[DType, Dim, Dim], Dim]) -> Plan:
+    """The plan of a stretch of nodes that reads `inputs` and gives `outputs`."""
+    shared = Lowering()
+    shared.panel = panel
+    top = Region(shared)
+    for i, value in enumerate(inputs):
+        shared.inputs[value] = i
+        top.views[value] = whole(Input(i), value.type.dtype, value.shape)
+    targets = [whole(Output(i), v.type.dtype, v.shape) for i, v in enumerate(outputs)]
+    for value, view in zip(outputs, targets, strict=True):
+        if value.node is not None:
+            top.places.setdefault(value, view)
+    top.nodes(nodes)
+    for value, view in zip(outputs, targets, strict=True):
+        top.settle(value, view)
+    used = _symbols(nodes, inputs, outputs)
+    return Plan(tuple(inputs), tuple(outputs), tuple(top.steps), used, tuple(shared.nodes), shared.constants)
+
+
+def _symbols(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value]) -> tuple[Symbol, ...]:
+    """Every symbol that a stretch may name, regions included, in a fixed order."""
+    found: dict[Symbol, None] = {}
+
+    def note(value: Value) -> None:
+        for d in (*dims(value.type), *(value.content or ())):
+            found.update(dict.fromkeys(symbols(d)))
+
+    stack = list(nodes)
+    for value in (*inputs, *outputs):
+        note(value)
+    while stack:
+        node = stack.pop()
+        for value in (*node.operands, *node.results):
+            note(value)
+        for attr in ("starts", "sizes", "dims"):
+            for d in node.attrs.get(attr) or ():
+                found.update(dict.fromkeys(symbols(d)))
+        for region in node.regions:
+            for p in region.params:
+                note(p)
+            stack.extend(region.nodes)
+    return tuple(sorted(found, key=lambda s: s.serial))
+
+
+__all__ = ["LOOPS", "Lowering", "Region", "lower"]

@@ -1,0 +1,281 @@
+"""Plans: what a stretch of a closed graph does to memory, as frozen data.
+
+A `View` is a tensor in memory: a base and, in elements, an offset and a stride for each axis. Bases are
+
+    Input(i), Output(i)   arrays of the caller        Work(i)     a piece of the arena, placed by `buffers`
+    Slot(i)               a pointer that a loop moves: the current carry, this step's row, this step's stack slot
+
+Steps are executed in order; loops and branches hold steps of their own. Sizes are dims over symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Union
+
+from rnngraph.ir.graph import Node, Value
+from rnngraph.ir.sizes import Dim, Symbol, mul
+from rnngraph.ir.types import DType
+
+
+@dataclass(frozen=True)
+class Input:
+    """An array that the caller gives."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """An array that the caller gives to be filled."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Work:
+    """A piece of the arena of `count` elements."""
+
+    index: int
+    dtype: DType
+    count: Dim
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A pointer that a loop keeps."""
+
+    index: int
+    dtype: DType
+
+
+Base = Union[Input, Output, Work, Slot]
+
+
+@dataclass(frozen=True)
+class View:
+    """A tensor in memory."""
+
+    base: Base
+    dtype: DType
+    shape: tuple[Dim, ...]
+    strides: tuple[Dim, ...]
+    offset: Dim = 0
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether elements lie row by row without gaps (axes of size 1 may have any stride)."""
+        return all(s == c or d == 1 for s, c, d in zip(self.strides, row_major(self.shape), self.shape, strict=True))
+
+
+def row_major(shape: Sequence[Dim]) -> tuple[Dim, ...]:
+    """The strides of a contiguous tensor."""
+    strides: list[Dim] = []
+    step: Dim = 1
+    for d in reversed(shape):
+        strides.append(step)
+        step = mul(step, d)
+    return tuple(reversed(strides))
+
+
+def whole(base: Base, dtype: DType, shape: Sequence[Dim]) -> View:
+    """A contiguous tensor that starts at its base."""
+    return View(base, dtype, tuple(shape), row_major(shape))
+
+
+# --- steps ------------------------------------------------------------------------------------------------------------
+
+@dataclass(frozen=True)
+class Access:
+    """How a nest reaches a view: element index = offset + sum of coefficient[k] * loop index k."""
+
+    view: View
+    offset: Dim
+    coefficients: tuple[Dim, ...]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One scalar of a nest's body: how it is made from earlier ones (by position).
+
+    op: "load" (access number in `data`), "const" (value, dtype name), "size" (a dim, dtype name), "index" (loop axis,
+    multiplier, offset dim, dtype name), or the name of an op with a scalar body, with its attributes in `data`.
+    """
+
+    op: str
+    args: tuple[int, ...] = ()
+    data: Any = None
+
+
+@dataclass(frozen=True)
+class Store:
+    """Write term `term` through an access; with `combine`, fold it over the reduced axes first."""
+
+    access: Access
+    term: int
+    combine: str = ""
+
+
+@dataclass(frozen=True)
+class Nest:
+    """A loop nest over `sizes`: a body of terms, then stores. `reduced` marks the axes that stores fold over."""
+
+    sizes: tuple[Dim, ...]
+    reduced: tuple[bool, ...]
+    accesses: tuple[Access, ...]
+    terms: tuple[Term, ...]
+    stores: tuple[Store, ...]
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Copy a k x n matrix into the panels that `Gemm` reads."""
+
+    matrix: View
+    packed: Work
+
+
+@dataclass(frozen=True)
+class Gemm:
+    """c = a b, or c += a b. a is m x k, b is k x n (packed), c m x n with contiguous rows."""
+
+    a: View
+    packed: Work
+    c: View
+    accumulate: bool = False
+
+
+@dataclass(frozen=True)
+class Take:
+    """out[i, j, k] = x[i, index[j], k]. Fails where an index is outside."""
+
+    x: View
+    index: View
+    out: View
+    node: int
+
+
+@dataclass(frozen=True)
+class Put:
+    """x[index[j], k] = or += updates[j, k], in place. Fails where an index is outside."""
+
+    x: View
+    index: View
+    updates: View
+    add: bool
+    node: int
+
+
+@dataclass(frozen=True)
+class Arg:
+    """The position of the largest (smallest) element along the middle axis of x[i, j, k]; the first of equals."""
+
+    x: View
+    out: View
+    largest: bool
+
+
+@dataclass(frozen=True)
+class Check:
+    """Fail with `node` unless every element of a bool view holds."""
+
+    condition: View
+    node: int
+
+
+@dataclass(frozen=True)
+class CheckSizes:
+    """Fail with `node` unless two sizes are equal."""
+
+    left: Dim
+    right: Dim
+    node: int
+
+
+@dataclass(frozen=True)
+class CheckRange:
+    """Fail with `node` unless 0 <= element < limit for all elements of an integer view."""
+
+    x: View
+    limit: View
+    node: int
+
+
+@dataclass(frozen=True)
+class Fail:
+    """Fail with `node`."""
+
+    node: int
+
+
+@dataclass(frozen=True)
+class Carry:
+    """A carried tensor: `slot` points to it. It starts as `start`; after the body it is `next`.
+
+    `copy` tells whether the pointer moves to `next` (False) or the elements are copied (never needed for plans made here).
+    """
+
+    slot: Slot
+    start: View
+    next: View
+
+
+@dataclass(frozen=True)
+class Row:
+    """`slot` points to row `index` of `whole`, which has the step on axis 0."""
+
+    slot: Slot
+    whole: View
+
+
+@dataclass(frozen=True)
+class Pong:
+    """`slot` points to the half of `work` (two tensors long) that the current step may write."""
+
+    slot: Slot
+    work: Work
+    half: Dim
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Repeat `body` until `limit` steps ran or `condition` (computed by `test`) is false; `trips` gets the number."""
+
+    limit: View | None
+    test: tuple[Step, ...]
+    condition: View | None
+    body: tuple[Step, ...]
+    step: View
+    trips: View
+    carries: tuple[Carry, ...]
+    rows: tuple[Row, ...]
+    pongs: tuple[Pong, ...]
+    reverse: bool
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Branch:
+    """`then` or `other`, by a bool scalar."""
+
+    condition: View
+    then: tuple[Step, ...]
+    other: tuple[Step, ...]
+
+
+Step = Union[Nest, Pack, Gemm, Take, Put, Arg, Check, CheckSizes, CheckRange, Fail, Loop, Branch]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A stretch of a graph as steps. Inputs and outputs are contiguous arrays in these orders."""
+
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    steps: tuple[Step, ...]
+    symbols: tuple[Symbol, ...]
+    nodes: tuple[Node, ...]
+    constants: dict[int, Any] = field(default_factory=dict)
+    """Inputs that are arrays known here: index -> array."""

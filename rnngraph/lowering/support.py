@@ -1,0 +1,76 @@
+"""Which nodes become native steps, and the reason where one does not: what `explain` says."""
+
+from __future__ import annotations
+
+from rnngraph.ir.graph import Graph, Node
+from rnngraph.ir.op import Effect, Host
+from rnngraph.ir.types import ListType, TensorType
+from rnngraph.ir.walk import type_symbols
+from rnngraph.lowering.views import MAPS
+from rnngraph.ops.control import parts, region_symbols
+from rnngraph.passes.fuse import NATIVE
+
+STEPS = frozenset({"fused", "add", "contract", "constant", "sizes", "reshape", "concat", "unslice", "take", "put", "put_add",
+                   "argmax", "argmin", "check_range", "check_sizes", "assert", "fail", "no_op", "loop", "if", *MAPS})
+"""Ops that have a native step."""
+
+
+def why_host(node: Node) -> str | None:
+    """Why a node runs on the host; None if it is native."""
+    if node.op.name not in STEPS:
+        if isinstance(node.op.kind, Host):
+            return f"{node.op.name} has only a host kernel"
+        return f"no native kernel for {node.op.name} yet"
+    reason = _types(node)
+    if reason is not None:
+        return reason
+    if node.op.name == "loop":
+        return _loop(node)
+    if node.op.name == "if":
+        return _regions(node)
+    if node.op.name == "assert" and isinstance(node.op.kind, Effect) and node.operands[0].type.dtype.name != "bool":
+        return "the condition is not bool"
+    return None
+
+
+def _types(node: Node) -> str | None:
+    values = node.operands[:1] if node.op.name == "assert" else (*node.operands, *node.results)
+    for v in values:
+        t = v.type
+        if isinstance(t, ListType):
+            return "it handles a list (an irregular TensorArray)"
+        if not isinstance(t, TensorType) or t.shape is None or None in t.shape:
+            return "its rank or sizes are not known"
+        if t.dtype.name not in NATIVE:
+            return f"{t.dtype.name} has no native kernels"
+    return None
+
+
+def _loop(node: Node) -> str | None:
+    p = parts(node)
+    if p.cond is not None and p.stacks:
+        return "its number of steps is not known before, and it keeps rows"
+    if p.limit is not None and p.stacks and p.trips.content is None:
+        return "its number of steps has no name"
+    return _regions(node)
+
+
+def _regions(node: Node) -> str | None:
+    for region in node.regions:
+        reason = _region(region)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _region(region: Graph) -> str | None:
+    bound = region_symbols(region)
+    values = [*region.params, *(v for n in region.nodes for v in n.results)]
+    if bound and any(isinstance(v.type, TensorType) and type_symbols(v.type) & bound for v in values):
+        return "sizes inside are decided step by step"
+    for inner in region.nodes:
+        reason = why_host(inner)
+        if reason is not None:
+            where = f" ({inner.origin.line})" if inner.origin.line else ""
+            return f"{inner.name or inner.op.name}{where}: {reason}"
+    return None

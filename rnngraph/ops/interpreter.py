@@ -1,0 +1,154 @@
+"""Running closed graphs by the op table, with NumPy: the meaning of a program. Engines share it for their host steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rnngraph import errors
+from rnngraph.ir.graph import Graph, Node, Value
+from rnngraph.ir.op import Call
+from rnngraph.ir.sizes import Dim, Expr, Symbol, evaluate
+from rnngraph.ir.types import ListType, TensorType
+from rnngraph.ops.control import parts
+from rnngraph.ops.lists import TensorList
+
+Env = dict[Value, Any]
+
+
+def symbol_of(dim: Dim) -> Symbol | None:
+    """The symbol that a lone dim is."""
+    return dim.symbol if isinstance(dim, Expr) else None
+
+
+def bind(value: Value, array: Any, sizes: dict[Symbol, int], own: set[Symbol]) -> None:
+    """Bind the symbols of `own` that stand alone in the value's type or content, from the array."""
+    t = value.type
+    if isinstance(t, TensorType) and t.shape is not None:
+        for d, n in zip(t.shape, np.shape(array), strict=True):
+            symbol = symbol_of(d)
+            if symbol in own:
+                sizes[symbol] = n
+    elif isinstance(t, ListType) and symbol_of(t.length) in own:
+        sizes[symbol_of(t.length)] = len(array)  # type: ignore[index]
+    if value.content is not None and not np.ndim(array):
+        symbol = symbol_of(value.content[0])
+        if symbol in own and symbol is not None:
+            sizes[symbol] = int(array)
+
+
+class Machine:
+    """Runs regions. `sizes` holds the bound symbols."""
+
+    def __init__(self, sizes: dict[Symbol, int]) -> None:
+        self.sizes = sizes
+
+    def size(self, dim: Dim) -> int:
+        """The number that a dim stands for now."""
+        return evaluate(dim, self.sizes)
+
+    def region(self, graph: Graph, args: Sequence[Any]) -> list[Any]:
+        """The results of a region for these arguments."""
+        env: Env = {}
+        for param, arg in zip(graph.params, args, strict=True):
+            env[param] = arg
+            if graph.binds:
+                bind(param, arg, self.sizes, graph.binds)
+        for node in graph.nodes:
+            self.step(env, node, graph.binds)
+        return [env[v] for v in graph.results]
+
+    def step(self, env: Env, node: Node, own: set[Symbol]) -> None:
+        """Run one node."""
+        args = [env[v] for v in node.operands]
+        run = CONTROL.get(node.op.name)
+        if run is not None:
+            results = run(self, node, args)
+        else:
+            results = self.kernel(node, args)
+        for value, array in zip(node.results, results, strict=True):
+            env[value] = array
+            if own:
+                bind(value, array, self.sizes, own)
+
+    def kernel(self, node: Node, args: Sequence[Any]) -> Sequence[Any]:
+        """Run the reference kernel. Its errors say which op they come from."""
+        try:
+            made = node.op.reference(Call(node, self.size), *args)
+        except errors.OpError as error:
+            raise located(error, node) from None
+        except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
+            raise located(errors.InvalidArgumentError(None, node, str(error)), node) from error
+        return made if isinstance(made, tuple) else (made,)
+
+    # --- control: as the ops' page writes it ----------------------------------------------------------------------
+
+    def loop(self, node: Node, args: Sequence[Any]) -> Sequence[Any]:
+        """A loop, one step after the other."""
+        p, a = parts(node), node.attrs
+        first, n, m = int(a["limited"]), a["carry"], a["rows"]
+        limit = int(args[0]) if a["limited"] else None
+        carry, rows = list(args[first:first + n]), args[first + n:first + n + m]
+        captures = args[first + n + m:]
+        stacks: list[list[Any]] = [[] for _ in p.stacks]
+        t = 0
+        while limit is None or t < limit:
+            step = np.int32(t)
+            if p.cond is not None and not self.region(p.cond, [step, *carry, *captures])[0]:
+                break
+            at = limit - 1 - t if a["reverse"] and limit is not None else t
+            row = [r.items[at] if isinstance(r, TensorList) else r[at] for r in rows]
+            out = self.region(p.body, [step, *carry, *row, *captures])
+            carry = out[:n]
+            for stack, value in zip(stacks, out[n:], strict=True):
+                stack.append(value)
+            t += 1
+        made = [self.stacked(v, s[::-1] if a["reverse"] else s) for v, s in zip(p.stacks, stacks, strict=True)]
+        return [*carry, *made, np.int32(t)]
+
+    def stacked(self, value: Value, rows: list[Any]) -> Any:
+        """Rows as a stack of the type that the result has."""
+        t = value.type
+        if isinstance(t, ListType):
+            made = TensorList(len(rows))
+            made.items = list(rows)
+            return made
+        if rows:
+            return np.stack(rows)
+        assert isinstance(t, TensorType)
+        return np.zeros((0, *(self.size(d) for d in (t.shape or ())[1:])), t.dtype.numpy)
+
+    def branch(self, node: Node, args: Sequence[Any]) -> Sequence[Any]:
+        """One of two regions."""
+        return self.region(node.regions[0 if bool(args[0]) else 1], args[1:])
+
+    def fused(self, node: Node, args: Sequence[Any]) -> Sequence[Any]:
+        """What the region means."""
+        return self.region(node.regions[0], args)
+
+
+CONTROL: dict[str, Callable[[Machine, Node, Sequence[Any]], Sequence[Any]]] = {
+    "loop": Machine.loop, "if": Machine.branch, "fused": Machine.fused}
+
+
+def located(error: errors.OpError, node: Node) -> errors.OpError:
+    """The error with the op that it comes from, where that is not said yet."""
+    if "\n  op: " in error.message:
+        return error
+    origin = node.origin
+    message = errors.located(error.message, op=node.name or node.op.name, op_type=node.op.name, line=origin.line,
+                             scope=origin.scope)
+    made = type(error)(None, node, message)
+    return made
+
+
+def param_symbols(graph: Graph) -> set[Symbol]:
+    """The symbols that a graph's parameters bind."""
+    found = set()
+    for param in graph.params:
+        t = param.type
+        shape = t.shape if isinstance(t, TensorType) else None
+        found.update(s for d in (*(shape or ()), *(param.content or ())) if (s := symbol_of(d)) is not None)
+    return found

@@ -1,0 +1,180 @@
+"""cleanup: one spelling for each thing, nothing twice, nothing unused.
+
+localize    captures(%C=%c, %D=%c)   ->   captures(%C=%c)          handed in once; constants made again inside
+fold        %y = add %x, %zero       ->   %x                       the rules of `folding`; `if` of a known predicate
+cse         %a = exp %x; %b = exp %x ->   %a = exp %x              within a region
+dce         what no result and no effect needs goes, slots of loops and branches included
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+from rnngraph.ir.graph import Graph, Node, Value, current
+from rnngraph.ir.op import OPS
+from rnngraph.ir.rewrite import Rule, apply_rules
+from rnngraph.ir.sizes import Dim, Expr, Symbol
+from rnngraph.ir.types import Type
+from rnngraph.ir.walk import Rebuilder, all_nodes, dims
+from rnngraph.passes.close.prune import prune
+from rnngraph.passes.edges import bridge, loosen
+from rnngraph.passes.folding import RULES, constants, kept
+from rnngraph.passes.known import array_of, cheap, clone, lists_in, pure
+from rnngraph.passes.regions import Edit, edit_if, edit_loop
+from rnngraph.passes.rename import rename
+
+# --- dce ---------------------------------------------------------------------------------------------------------
+
+
+def _slots(graph: Graph) -> tuple[int, int, int]:
+    """How many nodes, operands and results a program has."""
+    nodes = list(all_nodes(graph))
+    return len(nodes), sum(len(n.operands) for n in nodes), sum(len(n.results) for n in nodes)
+
+
+def dce(graph: Graph) -> Graph:
+    """`graph` without what is dead."""
+    pruned = prune(graph, keep_effects=True, closed=True)
+    return graph if _slots(pruned) == _slots(graph) else pruned
+
+
+# --- localize ----------------------------------------------------------------------------------------------------
+
+class _Localizer:
+    def __init__(self) -> None:
+        self.changed = False
+
+    def rule(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
+        """A loop, `if` or fused node whose captures are few."""
+        if node.op.name not in ("loop", "if"):
+            return None
+        first = len(node.operands) - _captures(node)
+        outer = [rb.value(v) for v in node.operands[first:]]
+        keep = [i for i, v in enumerate(outer) if v not in outer[:i] and not cheap(v)]
+        if len(keep) == len(outer):
+            return None
+        self.changed = True
+
+        def enter(which: int, params: Sequence[Value]) -> None:
+            region = node.regions[which]
+            inner = region.params[len(region.params) - len(outer):]
+            made: dict[Value, Value] = {}
+            for i, (v, param) in enumerate(zip(outer, inner, strict=True)):
+                if i in keep:
+                    made[v] = rb.values[param]
+                else:
+                    if v not in made:
+                        made[v] = clone(rb.builder, v)
+                    rb.values[param] = made[v]
+
+        edit = Edit(keep_captures=keep, enter=enter, types=lambda new: ())
+        done = edit_if(rb, node, edit) if node.op.name == "if" else edit_loop(rb, node, edit)
+        return [v for v in done.old if v is not None]
+
+
+def _captures(node: Node) -> int:
+    """How many captures a loop or `if` has."""
+    if node.op.name == "if":
+        return len(node.operands) - 1
+    a = node.attrs
+    return len(node.operands) - int(a["limited"]) - int(a["carry"]) - int(a["rows"])
+
+
+def localize(graph: Graph) -> Graph:
+    """`graph`, where nothing is captured twice and what is cheap is made where it is used."""
+    work = _Localizer()
+    new = Rebuilder(work.rule).graph(graph)
+    return dce(new) if work.changed else graph
+
+
+# --- fold --------------------------------------------------------------------------------------------------------
+
+def _inline(node: Node) -> Sequence[Value] | None:
+    """The nodes of the branch that a constant predicate takes."""
+    predicate = array_of(node.operands[0])
+    if predicate is None or node.after:
+        return None
+    region = node.regions[0 if bool(predicate) else 1]
+    if any(r.type != v.type for r, v in zip(region.results, node.results, strict=True)):
+        return None
+    rb = Rebuilder(lambda rb, node: None)
+    rb.builder = current()
+    rb.values.update(zip(region.params, node.operands[1:], strict=True))
+    for inner in region.nodes:
+        rb.step(inner)
+    rb.builder.graph.binds |= region.binds
+    return [rb.value(v) for v in region.results]
+
+
+def fold(graph: Graph) -> Graph:
+    """`graph` with the rules of `folding` applied until none fits."""
+    computed = tuple(name for name, op in OPS.items() if pure(op))
+    rules = (Rule("constants", computed, kept(constants)), *RULES, Rule("if", ("if",), _inline))
+    bridged = bridge(graph)
+    new = apply_rules(bridged, rules, mark="")
+    return graph if new is bridged else dce(loosen(new))
+
+
+# --- cse ---------------------------------------------------------------------------------------------------------
+
+def _key(value: Any) -> Hashable:
+    """An attribute as a key: equal only if it prints the same."""
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_key, value))
+    return (type(value).__name__, repr(value)) if isinstance(value, (float, int)) else value
+
+
+def _unify(old: Sequence[Value], new: Sequence[Value], binds: set[Symbol]) -> dict[Symbol, Dim] | None:
+    """What the old values' sizes are in the new ones' for both to be of one type; None if they cannot be."""
+    found: dict[Symbol, Dim] = {}
+    for a, b in zip(old, new, strict=True):
+        pairs = [*_type_dims(a.type, b.type), *zip(a.content or (), b.content or (), strict=False)]
+        if (a.content is None) != (b.content is None) or len(list(dims(a.type))) != len(list(dims(b.type))):
+            return None
+        for d, e in pairs:
+            symbol = d.symbol if isinstance(d, Expr) else None
+            if d == e:
+                continue
+            if symbol is None or symbol not in binds or found.setdefault(symbol, e) != e:
+                return None
+    return found
+
+
+def _type_dims(a: Type, b: Type) -> list[tuple[Dim, Dim]]:
+    return list(zip(dims(a), dims(b), strict=False))
+
+
+class _Sharer:
+    def __init__(self) -> None:
+        self.seen: dict[Graph, dict[Hashable, Node]] = {}
+        self.merged = 0
+        self.sizes: dict[Symbol, Dim] = {}
+
+    def rule(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
+        """The results of an equal node before, if there is one."""
+        if node.op.effects != "pure" or node.regions or lists_in(node) or not node.results:
+            return None
+        operands = tuple(rb.value(v) for v in node.operands)
+        key = (node.op.name, operands, tuple(_key(v) for v in node.attrs.values()), rb.after(node))
+        seen = self.seen.setdefault(rb.builder.graph, {})
+        try:
+            first = seen.get(key)
+        except TypeError:
+            return None
+        if first is None:
+            seen[key] = copy = rb.copy(node)
+            return copy.results
+        sizes = _unify(node.results, first.results, node.graph.binds)
+        if sizes is None:
+            return None
+        self.merged += 1
+        self.sizes.update(sizes)
+        return first.results
+
+
+def cse(graph: Graph) -> Graph:
+    """`graph` with equal pure nodes of a region made once."""
+    work = _Sharer()
+    new = Rebuilder(work.rule).graph(graph)
+    return rename(loosen(new), work.sizes) if work.merged else graph

@@ -1,0 +1,296 @@
+"""fuse: connected elementwise, reduction and movement nodes become `fused` nodes, each of which is one loop nest.
+
+    %a = mul %x, %y;  %b = tanh %a;  %c = reduce_sum %b          ->     %c = fused (%x, %y) { ... }
+
+A group has one domain: the shape of its results, or the shape that its reductions run over. A node joins the group of
+its users if that executes it once an element (or it is cheap), and if the group stays convex. What moves elements only
+(broadcasts, slices, transposes) is an index map inside a group and costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from rnngraph.ir.graph import Builder, Graph, Node, Value
+from rnngraph.ir.op import Elementwise, Movement, Random, Reduction
+from rnngraph.ir.sizes import Dim
+from rnngraph.ir.types import TensorType
+from rnngraph.ir.walk import Rebuilder
+from rnngraph.ops.control import FUSED, parts
+from rnngraph.passes.close.prune import prune
+
+MAPPED = frozenset({"broadcast", "expand_dims", "squeeze", "transpose", "slice", "reverse", "iota"})
+"""Movement ops that are index maps inside a group."""
+CHEAP = frozenset({"add", "sub", "mul", "neg", "maximum", "minimum", "select", "cast", "square", "less", "less_equal",
+                   "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
+                   "as_size", "abs"})
+NATIVE = frozenset({"float32", "float64", "int32", "int64", "bool", "int8", "int16", "uint8", "uint16", "uint32", "uint64"})
+Shape = tuple[Dim, ...]
+
+
+def native_type(value: Value) -> bool:
+    """Whether kernels handle a value's type."""
+    t = value.type
+    return isinstance(t, TensorType) and t.dtype.name in NATIVE and t.shape is not None and None not in t.shape
+
+
+def literal(node: Node) -> bool:
+    """Whether a node is a scalar that a kernel can spell, or a shape that an index map knows: copied into each group."""
+    return node.op.name == "sizes" or (node.op.name == "constant" and not node.attrs["value"].array.ndim)
+
+
+def fusible(node: Node) -> bool:
+    """Whether a node may be part of a group."""
+    if not all(native_type(v) for v in (*node.operands, *node.results)):
+        return False
+    kind = node.op.kind
+    if isinstance(kind, (Reduction, Random)):
+        return not node.op.fails
+    if isinstance(kind, Elementwise):
+        return not node.op.fails
+    return isinstance(kind, Movement) and node.op.name in MAPPED
+
+
+def movement(node: Node) -> bool:
+    """Whether a node only says where elements are."""
+    return isinstance(node.op.kind, Movement)
+
+
+def summed_products(loop: Node) -> set[Node]:
+    """Nodes `a + product` that give a loop's carry a its next value: the product is added in place, so they stay alone."""
+    if loop.op.name != "loop":
+        return set()
+    p = parts(loop)
+    users: dict[Value, int] = {}
+    for node in p.body.nodes:
+        for v in node.operands:
+            users[v] = users.get(v, 0) + 1
+    found = set()
+    for param, result in zip(p.body_carry, p.body.results, strict=False):
+        node = result.node
+        if node is None or node.op.name != "add" or param not in node.operands or p.body.results.count(result) != 1:
+            continue
+        other = node.operands[1 - node.operands.index(param)]
+        alone = users[param] == 1 and users[other] == 1 and result not in users and other not in p.body.results
+        if alone and other.node is not None and other.node.op.name == "contract":
+            found.add(node)
+    return found
+
+
+@dataclass(eq=False)
+class Group:
+    """Nodes that will be one kernel."""
+
+    domain: Shape
+    reduces: tuple[int, ...] | None
+    nodes: set[Node] = field(default_factory=set)
+
+
+class _Fuser:
+    """Groups the nodes of one region, from the last to the first."""
+
+    def __init__(self, graph: Graph, owner: Node | None = None) -> None:
+        self.graph = graph
+        self.alone = summed_products(owner) if owner is not None and graph is owner.regions[-1] else set()
+        self.index = {n: i for i, n in enumerate(graph.nodes)}
+        self.users: dict[Node, list[Node]] = {}
+        for node in graph.nodes:
+            for v in node.operands:
+                if v.node is not None:
+                    self.users.setdefault(v.node, []).append(node)
+        self.escaping = {v.node for v in graph.results if v.node is not None}
+        self.group: dict[Node, Group] = {}
+        self.groups: list[Group] = []
+
+    def run(self) -> list[Group]:
+        """All groups; movement alone is not worth a kernel and stays outside."""
+        for node in reversed(self.graph.nodes):
+            if fusible(node) and not literal(node) and node not in self.alone:
+                self.place(node)
+        return self.groups
+
+    def place(self, node: Node) -> None:
+        """Put a node into a group, or start one."""
+        users = self.users.get(node, [])
+        groups = {id(self.group[u]): self.group[u] for u in users if u in self.group}
+        inside = len(groups) == 1 and node not in self.escaping and all(u in self.group for u in users)
+        if inside:
+            only = next(iter(groups.values()))
+            if self.joins(node, only):
+                self.add(node, only)
+                return
+        if movement(node) and node.op.name != "iota":
+            return
+        shape = self.domain(node)
+        if not isinstance(node.op.kind, Reduction):
+            for found in sorted(groups.values(), key=lambda g: min(self.index[n] for n in g.nodes)):
+                if found.domain == shape and found.reduces is None and self.convex(node, found):
+                    self.add(node, found)
+                    return
+        for found in self.neighbours(node, shape):
+            self.add(node, found)
+            return
+        group = Group(shape, tuple(self.axes(node)) if isinstance(node.op.kind, Reduction) else None)
+        self.groups.append(group)
+        self.add(node, group)
+
+    def neighbours(self, node: Node, shape: Shape) -> Iterable[Group]:
+        """Groups with the same domain that read what this node reads, and are independent of it."""
+        reduces = tuple(self.axes(node)) if isinstance(node.op.kind, Reduction) else None
+        sources = {v for v in node.operands}
+        for group in self.groups[-12:]:
+            if group.domain == shape and group.reduces == reduces and len(group.nodes) < 60:
+                if any(v in sources for n in group.nodes for v in n.operands) and self.convex(node, group):
+                    yield group
+
+    def axes(self, node: Node) -> Sequence[int]:
+        """The axes that a reduction folds."""
+        shape = node.operands[0].shape
+        axes = node.attrs["axes"]
+        return range(len(shape)) if axes is None else sorted(a % len(shape) for a in axes)
+
+    def domain(self, node: Node) -> Shape:
+        """What a group rooted in this node runs over."""
+        return node.operands[0].shape if isinstance(node.op.kind, Reduction) else node.results[0].shape
+
+    def joins(self, node: Node, group: Group) -> bool:
+        """Whether a node whose users are all in one group may be executed there."""
+        if isinstance(node.op.kind, Reduction) or len(group.nodes) > 150:
+            return False
+        if movement(node):
+            return True
+        if node.results[0].shape == group.domain:
+            return True
+        return node.op.name in CHEAP and all(node.op.name in CHEAP or movement(u) for u in self.users.get(node, []))
+
+    def add(self, node: Node, group: Group) -> None:
+        """Put a node into a group."""
+        group.nodes.add(node)
+        self.group[node] = group
+
+    def convex(self, node: Node, group: Group) -> bool:
+        """Whether no path leaves `node`, passes outside the group and comes back to it (or leads from it to `node`)."""
+        last = max(self.index[n] for n in group.nodes)
+        stack = [u for u in self.users.get(node, []) if u not in group.nodes]
+        seen: set[Node] = set()
+        while stack:
+            at = stack.pop()
+            for member in self.members(at):
+                if member in seen:
+                    continue
+                seen.add(member)
+                for u in self.users.get(member, []):
+                    if u in group.nodes:
+                        return False
+                    if self.index[u] < last or u in self.group:
+                        stack.append(u)
+        # Groups are made from the last node to the first, so nothing in the group can come before `node`.
+        return True
+
+    def members(self, node: Node) -> Iterable[Node]:
+        """What is executed together with a node."""
+        return self.group[node].nodes if node in self.group else (node,)
+
+
+def _worth(group: Group) -> bool:
+    return any(not movement(n) or n.op.name == "iota" for n in group.nodes)
+
+
+class _Builder:
+    """Rebuilds a graph with each group as one node, placed where its last member stood."""
+
+    def __init__(self) -> None:
+        self.groups: dict[Node, Group] = {}
+        self.todo: dict[int, int] = {}
+
+    def graph(self, rb: Rebuilder, old: Graph, parent: Builder | None, owner: Node | None = None) -> Graph:
+        """The fused copy of a region."""
+        fuser = _Fuser(old, owner)
+        for group in fuser.run():
+            if _worth(group):
+                for n in group.nodes:
+                    self.groups[n] = group
+        outer = rb.builder
+        rb.builder = Builder(Graph(old.name, parent.graph if parent else None), parent)
+        rb.builder.graph.binds = set(old.binds)
+        for param in old.params:
+            rb.values[param] = rb.builder.param(param.type, param.content, param.hint)
+        self.units(rb, old, fuser)
+        done = rb.builder.graph.seal([rb.value(v) for v in old.results])
+        rb.builder = outer
+        return done
+
+    def units(self, rb: Rebuilder, old: Graph, fuser: _Fuser) -> None:
+        """Emit nodes and groups in an order that respects their dependences."""
+        placed: set[Node] = set()
+
+        def ready(node: Node) -> bool:
+            return all(v.node is None or v.node in placed or v.node in members for v in node.operands)
+
+        # A worklist of units: a group is emitted when all that it needs is there.
+        waiting = list(old.nodes)
+        while waiting:
+            rest = []
+            for node in waiting:
+                if node in placed:
+                    continue
+                group = self.groups.get(node)
+                members = group.nodes if group else {node}
+                if all(ready(n) for n in members) and all(a in placed for n in members for a in n.after):
+                    self.emit(rb, node, group, fuser)
+                    placed.update(members)
+                else:
+                    rest.append(node)
+            if len(rest) == len(waiting):
+                raise RuntimeError("fuse made a group that is not convex; please report it with the program")
+            waiting = rest
+
+    def emit(self, rb: Rebuilder, node: Node, group: Group | None, fuser: _Fuser) -> None:
+        """One node, or one group as a `fused` node."""
+        if group is None:
+            regions = [self.graph(rb, r, rb.builder, node) for r in node.regions]
+            new = rb.copy(node, regions=regions)
+            rb.values.update(zip(node.results, new.results, strict=True))
+            rb.nodes[node] = (new,)
+            return
+        inner = Builder(Graph("kernel", rb.builder.graph), rb.builder)
+        members = sorted(group.nodes, key=fuser.index.__getitem__)
+        local: dict[Value, Value] = {}
+        for n in members:
+            copy = inner.node(n.op, [self.inside(rb, inner, local, v) for v in n.operands], n.attrs, (), n.name,
+                              [v.type for v in n.results], (), n.origin, [v.hint for v in n.results])
+            local.update(zip(n.results, copy.results, strict=True))
+        out = [v for n in members for v in n.results if self.escapes(v, group, fuser)]
+        inner.graph.results = tuple(local[v] for v in out)
+        outer = inner.finish_captures()
+        inner.graph.sealed = True
+        last = members[-1]
+        new = rb.builder.node(FUSED, outer, {}, [inner.graph], last.name, [v.type for v in out], (), last.origin,
+                              [v.hint for v in out])
+        for v, made in zip(out, new.results, strict=True):
+            made.content = v.content
+            rb.values[v] = made
+
+    def inside(self, rb: Rebuilder, inner: Builder, local: dict[Value, Value], value: Value) -> Value:
+        """A member's operand: made in the group, or captured."""
+        if value in local:
+            return local[value]
+        if value.node is not None and literal(value.node):
+            copy = inner.node(value.node.op, (), value.node.attrs, types=[value.type], origin=value.node.origin)
+            local[value] = copy.results[0]
+            local[value].content = value.content
+            return local[value]
+        return inner.local(rb.value(value))
+
+    def escapes(self, value: Value, group: Group, fuser: _Fuser) -> bool:
+        """Whether a member's result is wanted outside."""
+        assert value.node is not None
+        return value.node in fuser.escaping and value in fuser.graph.results or any(
+            u not in group.nodes for u in fuser.users.get(value.node, []) if value in u.operands)
+
+
+def fuse(graph: Graph) -> Graph:
+    """See the module."""
+    rb = Rebuilder(lambda r, n: None)
+    return prune(_Builder().graph(rb, graph, None), keep_effects=True, closed=True)

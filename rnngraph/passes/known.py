@@ -1,0 +1,97 @@
+"""What passes know about values of a closed graph: constants, values that are one number all over, cheap values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rnngraph.ir.graph import Array, Builder, Node, Value
+from rnngraph.ir.op import OpDef
+from rnngraph.ir.sizes import Dim
+from rnngraph.ir.types import ListType, TensorType
+
+SMALL = 16
+"""Constants of at most this many elements are computed with, and copied, freely."""
+
+SPREADING = ("broadcast", "reshape", "expand_dims", "squeeze", "transpose", "reverse", "identity", "slice")
+"""Ops that give elements of operand 0 and nothing else, all of one value if the operand's are."""
+
+
+def array_of(value: Value) -> Any:
+    """The array of a value made by a `constant` of its graph; None for any other."""
+    node = value.node
+    if node is None or node.op.name != "constant":
+        return None
+    found = node.attrs["value"]
+    return found.array if isinstance(found, Array) else found
+
+
+def uniform(value: Value) -> Any:
+    """The one number that every element of a value is, as a NumPy scalar; None if that is not known."""
+    node: Node | None = value.node
+    while node is not None and node.op.name in SPREADING:
+        value = node.operands[0]
+        node = value.node
+    array = array_of(value)
+    if array is None or array.size == 0 or array.dtype.kind in "OSU":
+        return None
+    first = array.flat[0]
+    return first if array.size == 1 or bool((array == first).all()) else None
+
+
+def is_uniform(value: Value, number: float) -> bool:
+    """Whether every element is provably this number."""
+    found = uniform(value)
+    return found is not None and bool(found == number)
+
+
+def size_of(value: Value) -> Dim:
+    """The size that an integer scalar is, None if it has no name."""
+    if value.content is not None and len(value.content) == 1:
+        return value.content[0]
+    return None
+
+
+def cheap(value: Value) -> bool:
+    """Whether a value is better made again than handed in: small constants, sizes, numbers spread, positions."""
+    node = value.node
+    if node is None:
+        return False
+    if node.op.name == "constant":
+        return bool(array_of(value).size <= SMALL)
+    return node.op.name == "sizes" or (node.op.name in ("broadcast", "iota") and all(map(cheap, node.operands)))
+
+
+def lists_in(node: Node) -> bool:
+    """Whether a node reads or makes lists, whose marks make each execution count."""
+    return any(isinstance(v.type, ListType) for v in (*node.operands, *node.results))
+
+
+def plain(node: Node) -> bool:
+    """Whether a node only computes: no effects, no failing, no regions, no lists."""
+    return node.op.effects == "pure" and not node.op.fails and not node.regions and not lists_in(node)
+
+
+def clone(builder: Builder, value: Value) -> Value:
+    """A `cheap` value made again by `builder`."""
+    node = value.node
+    assert node is not None
+    operands = [clone(builder, v) for v in node.operands]
+    made = builder.node(node.op, operands, node.attrs, (), node.name, [v.type for v in node.results], (), node.origin,
+                        [v.hint for v in node.results])
+    made.results[0].content = value.content
+    return made.results[0]
+
+
+def fixed(value: Value) -> bool:
+    """Whether a tensor's rank and sizes all have names."""
+    return isinstance(value.type, TensorType) and value.type.shape is not None and None not in value.type.shape
+
+
+def is_op(value: Value, op: str) -> bool:
+    """Whether a node of that op makes the value."""
+    return value.node is not None and value.node.op.name == op
+
+
+def pure(op: OpDef) -> bool:
+    """Whether executing the op can be noticed by its results only."""
+    return op.effects == "pure" and not op.fails

@@ -1,0 +1,142 @@
+"""list_rules: lists outside loops that are tensors.
+
+    %m = list_unstack %l, %x; %y = list_stack %m         ->  %x
+    %c = list_from %l, %g;    %y = list_rows %c, %like   ->  %g
+    %c = list_zeros_like %l;  %s = list_sum %c, %d       ->  %d        ;  list_rows of %c  ->  zeros
+    list_sum of two list_from                            ->  list_from of the sum
+    list_zeros_like of a list that was written           ->  of the list as it was made, so that writing may go
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rnngraph.ir.graph import Graph, Node, Value, building, call, constant
+from rnngraph.ir.types import ListType, TensorType
+from rnngraph.ir.walk import Rebuilder
+from rnngraph.ops.control import parts
+from rnngraph.passes.known import fixed, is_op
+from rnngraph.passes.list_facts import LIKE, cotangent_rows, grows, operand, readable, rows_of
+from rnngraph.passes.loop_pass import LoopPass
+from rnngraph.passes.positions import Position, of_row
+
+
+def origin_of(value: Value) -> Value | None:
+    """The list as it was made, of the same length as `value`; None if that is not known."""
+    node = value.node
+    while node is not None and node.op.name in ("list_unstack", "list_scatter", "list_write", "loop"):
+        if node.op.name == "loop":
+            p = parts(node)
+            if value.index >= len(p.carry) or not _kept_length(p.body.results[value.index], p.body_carry[value.index]):
+                return None
+            value = p.carry[value.index]
+        else:
+            value = node.operands[0]
+        node = value.node
+    if node is None or not is_op(value, "list_new") or (node.attrs["dynamic"] and not grows(node)):
+        return None
+    return None if node.attrs["dynamic"] else value
+
+
+def _kept_length(result: Value, param: Value) -> bool:
+    while result is not param and result.node is not None and result.node.op.name in ("list_write", "list_unstack"):
+        result = result.node.operands[0]
+    return result is param
+
+
+class _ListRules(LoopPass):
+    def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
+        """Loops are copied."""
+        return None
+
+    def other(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
+        """What a list op outside lists means."""
+        rule = RULES.get(node.op.name)
+        made = None
+        if rule is not None:
+            with building(rb.builder):
+                made = rule(self, rb, node)
+        if made is None and node.op.name in LIKE:
+            made = self.like(rb, node)
+        if made is not None:
+            self.changed = True
+            return [made]
+        return None
+
+    def like(self, rb: Rebuilder, node: Node) -> Value | None:
+        """The same op, asking the list as it was made for its length."""
+        i = LIKE[node.op.name]
+        old = node.operands[i]
+        new = origin_of(old)
+        if new is None or new is old:
+            return None
+        operands = [rb.value(new if k == i else v) for k, v in enumerate(node.operands)]
+        return rb.copy(node, operands).results[0]
+
+    def stack(self, rb: Rebuilder, node: Node) -> Value | None:
+        """All elements of a list of known rows."""
+        source = node.operands[0]
+        found = rows_of(source, self.uses)
+        if found is None or not readable(source, found[1], self.uses):
+            return None
+        if node.op.name == "list_gather":
+            indices = node.operands[1]
+            if of_row(indices) != Position(1, 0) or indices.shape[0] != found[0].shape[0]:
+                return None
+        return rb.value(found[0])
+
+    def rows(self, rb: Rebuilder, node: Node) -> Value | None:
+        """The rows of a cotangent list."""
+        source, like = node.operands[0], node.operands[-1]
+        if node.op.name == "list_pick":
+            indices = node.operands[1]
+            if of_row(indices) != Position(1, 0) or indices.shape[0] != like.shape[0]:
+                return None
+        if is_op(source, "list_zeros_like"):
+            return _zeros(like)
+        held = cotangent_rows(source)
+        same = held is not None and fixed(held) and held.shape[0] == like.shape[0] if held is not None and like.tensor.shape \
+            else False
+        return rb.value(held) if same and held is not None else None
+
+    def place(self, rb: Rebuilder, node: Node) -> Value | None:
+        """Rows placed at 0, 1, ..."""
+        like, indices, rows = node.operands
+        if of_row(indices) != Position(1, 0) or indices.tensor.shape != rows.shape[:1]:
+            return None
+        return call("list_from", rb.value(like), rb.value(rows))
+
+    def get(self, rb: Rebuilder, node: Node) -> Value | None:
+        """An element of a cotangent list without elements."""
+        return _zeros(node.operands[2]) if is_op(node.operands[0], "list_zeros_like") else None
+
+    def total(self, rb: Rebuilder, node: Node) -> Value | None:
+        """A sum with a list without elements; of two lists of rows."""
+        a, b = node.operands
+        for x, y in ((a, b), (b, a)):
+            if is_op(x, "list_zeros_like"):
+                return rb.value(y)
+        first, second = cotangent_rows(a), cotangent_rows(b)
+        if first is not None and second is not None and first.type == second.type and fixed(first):
+            like = operand(a, "list_from", 0)
+            assert like is not None
+            return call("list_from", rb.value(like), call("add", rb.value(first), rb.value(second)))
+        return None
+
+
+def _zeros(like: Value) -> Value | None:
+    t = like.type
+    if not isinstance(t, TensorType) or not fixed(like) or isinstance(t, ListType):
+        return None
+    zero = constant(0, t.dtype.numpy)
+    return call("broadcast", zero, call("sizes", dims=t.shape)) if t.shape else zero
+
+
+RULES = {"list_stack": _ListRules.stack, "list_gather": _ListRules.stack, "list_rows": _ListRules.rows,
+         "list_pick": _ListRules.rows, "list_sum": _ListRules.total, "list_get": _ListRules.get,
+         "list_place": _ListRules.place}
+
+
+def list_rules(graph: Graph) -> Graph:
+    """`graph` with lists of known rows as tensors, where no loop is between."""
+    return _ListRules().run(graph)

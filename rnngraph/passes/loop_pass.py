@@ -1,0 +1,56 @@
+"""The frame of passes that rebuild loops: analyse the old loop, edit it, note what its sizes turned out to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rnngraph.ir.graph import Graph, Node, Value, building
+from rnngraph.ir.sizes import Dim, Symbol
+from rnngraph.ir.walk import Rebuilder
+from rnngraph.passes.cleanup import dce
+from rnngraph.passes.edges import loosen
+from rnngraph.passes.regions import Edit, Edited, edit_loop
+from rnngraph.passes.rename import rename
+from rnngraph.passes.uses import Uses
+
+Maker = Callable[[], Sequence[Value]]
+
+
+class LoopPass:
+    """One sweep over a program. Subclasses define `loop`, and may define `other`.
+
+    `instead` says, for old nodes not met yet, what to make in their place. `sizes` are written otherwise at the end.
+    """
+
+    def __init__(self) -> None:
+        self.changed = False
+        self.sizes: dict[Symbol, Dim] = {}
+        self.instead: dict[Node, Maker] = {}
+        self.uses = Uses()
+
+    def rule(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
+        """What becomes of a node."""
+        make = self.instead.get(node)
+        if make is not None:
+            with building(rb.builder):
+                return make()
+        return self.loop(rb, node) if node.op.name == "loop" else self.other(rb, node)
+
+    def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
+        """What becomes of a loop; None: a copy."""
+        raise NotImplementedError
+
+    def other(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
+        """What becomes of another node; None: a copy."""
+        return None
+
+    def run(self, graph: Graph) -> Graph:
+        """The program after the sweep; the same object if it changed nothing."""
+        new = Rebuilder(self.rule).graph(graph)
+        return rename(dce(loosen(new)), self.sizes) if self.changed else graph
+
+    def edit(self, rb: Rebuilder, node: Node, edit: Edit) -> Edited:
+        """Edit a loop, keeping types."""
+        self.changed = True
+        edit.types = lambda new: ()
+        return edit_loop(rb, node, edit)

@@ -1,0 +1,49 @@
+"""The lists: which passes, in which order. Nothing else decides an order.
+
+    TIDY      reference, dataflow: what makes a program shorter and changes nothing else
+    LOOPS     canonical loops: what the loop does not change in front, what repeats as rows and stacks
+    KERNELS   what becomes one kernel
+
+    closed --TIDY--> --LOOPS--> --KERNELS--> what lowering reads
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from rnngraph.ir.graph import Graph
+from rnngraph.ir.rewrite import Pass, run_pipeline
+from rnngraph.passes.cleanup import cse, dce, fold, localize
+from rnngraph.passes.fuse import fuse
+
+Step = tuple[str, Callable[[Graph], Graph]]
+
+TIDY: tuple[Step, ...] = (
+    ("localize", localize),
+    ("fold", fold),
+    ("cse", cse),
+    ("dce", dce),
+)
+"""For every engine."""
+
+LOOPS: tuple[Step, ...] = (
+)
+"""Loops in canonical form. `accumulate`, which reassociates sums, is not here yet; nor is fission."""
+
+KERNELS: tuple[Step, ...] = (
+    # contract: a sum over an axis of a contraction drops the letter
+    # siblings: products that share an operand become one
+    ("fuse", fuse),
+)
+"""Nodes into kernels."""
+
+
+def optimise(graph: Graph, passes: Sequence[Step]) -> Graph:
+    """A closed graph through passes, in order; the same object if none changed it.
+
+    RNNGRAPH_DUMP names a folder for the program after each pass that changed it: 00-closed.rn, 01-localize.rn, ...
+    RNNGRAPH_VERIFY=1 checks each; then a broken graph raises VerifyError, which names the pass.
+    """
+    return run_pipeline(graph, [Pass(name, function) for name, function in passes],
+                        verify=os.environ.get("RNNGRAPH_VERIFY") == "1")

@@ -1,0 +1,37 @@
+"""Options and fixtures of all tests: golden texts, the number of random graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` writes expected texts anew; `--graphs N` sets how many random programs are tried."""
+    parser.addoption("--update-golden", action="store_true", help="write golden files from what the code gives now")
+    parser.addoption("--graphs", type=int, default=300, help="how many random programs the property tests try")
+
+
+@pytest.fixture
+def graphs(request: pytest.FixtureRequest) -> int:
+    """How many random programs to try."""
+    return int(request.config.getoption("--graphs"))
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """`golden(name, text)`: the text must be that of `golden/<test file>/<name>` beside the test."""
+    path = Path(str(request.node.path))
+
+    def check(name: str, text: str) -> None:
+        file = path.parent / "golden" / path.stem / name
+        if request.config.getoption("--update-golden"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+            return
+        if not file.exists():
+            pytest.fail(f"{file} does not exist; run pytest with --update-golden and look at what it writes")
+        assert text == file.read_text(), f"differs from {file}; if the change is meant, run with --update-golden"
+    return check
