@@ -78,7 +78,8 @@ def bias_add(value: Any, bias: Any, data_format: str | None = None, name: str | 
     Raises ValueError (phrases: `Dimensions must be equal`, `Shape must be rank 1`), TypeError. Source: tf.nn.bias_add.
     """
     if data_format not in (None, "NHWC", "NCHW"):
-        raise ValueError(f"Attr 'data_format' of 'BiasAdd' Op passed string {data_format!r} not in: \"NHWC\", \"NCHW\".")
+        raise ValueError(f"Attr 'data_format' of 'BiasAdd' Op passed string {data_format!r} not in: \"NHWC\", "
+                         "\"NCHW\".")
     if isinstance(value, Tensor) and isinstance(bias, Tensor) and data_format != "NCHW":
         argument(bias, "BiasAdd", "bias", value.dtype, "value")
         return emit("bias_add", [value, bias], name=name, type="BiasAdd")
@@ -120,11 +121,11 @@ def dropout(x: Any, keep_prob: Any, noise_shape: Any = None, seed: Any = None, n
     tf.nn.dropout.
     """
     with op_scope("dropout" if name is None else name, (x, keep_prob, noise_shape)):
-        x = convert_to_tensor(x, name="x")
+        x: Tensor = convert_to_tensor(x, name="x")  # type: ignore[no-redef]
         if not x.dtype.is_floating:
             raise ValueError("x has to be a floating point tensor since it's going to be scaled. Got a "
                              f"{x.dtype} tensor instead.")
-        if isinstance(keep_prob, numbers.Real) and not 0 < keep_prob <= 1:
+        if isinstance(keep_prob, numbers.Real) and not 0 < float(keep_prob) <= 1:
             raise ValueError(f"keep_prob must be a scalar tensor or a float in the range (0, 1], got {keep_prob:g}")
         kept = convert_to_tensor(keep_prob, x.dtype, name="keep_prob")
         kept.shape.assert_is_compatible_with([])

@@ -20,7 +20,8 @@ def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
         return emit("tile", [x, int_argument(multiples, "Tile", "multiples")], name=scope, type="Tile")
 
 
-def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", name: str | None = None, constant_values: Any = 0) -> Tensor:
+def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", name: str | None = None,
+        constant_values: Any = 0) -> Tensor:
     """The tensor with paddings[i] = (before, after) elements around axis i: constants, or mirror images.
 
     mode: CONSTANT, REFLECT (without the border element) or SYMMETRIC (with it). Raises ValueError (phrase: `Unknown
@@ -34,11 +35,12 @@ def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", name: str | None = N
     with op_scope(op_type if name is None else name, (tensor, paddings)) as scope:
         x = convert_to_tensor(tensor, name="tensor")
         wanted = static_ints(paddings, "paddings")
-        if wanted is None or isinstance(constant_values, Tensor) or not x.dtype.is_floating:
-            if kind == "CONSTANT":
-                return _pad_by_data(x, paddings, constant_values, scope, op_type)
+        plain = wanted is not None and not isinstance(constant_values, Tensor) and x.dtype.is_floating
+        if kind == "CONSTANT" and not plain:
+            return _pad_by_data(x, paddings, constant_values, scope, op_type)
         if wanted is None:
-            raise NotImplementedError("pad with mirror images by paddings that are known only at run time is not supported")
+            raise NotImplementedError("pad with mirror images by paddings that are known only at run time is not "
+                                      "supported")
         before, after = tuple(wanted[::2]), tuple(wanted[1::2])
         _check_paddings(x, paddings, wanted)
         if kind == "CONSTANT":
@@ -89,8 +91,8 @@ def _one_name(new: Any, old: Any, names: tuple[str, str]) -> Any:
     return new if old is None else old
 
 
-def reverse_sequence(input: Any, seq_lengths: Any, seq_axis: Any = None, batch_axis: Any = None, name: str | None = None,
-                     seq_dim: Any = None, batch_dim: Any = None) -> Tensor:
+def reverse_sequence(input: Any, seq_lengths: Any, seq_axis: Any = None, batch_axis: Any = None,
+                     name: str | None = None, seq_dim: Any = None, batch_dim: Any = None) -> Tensor:
     """The first seq_lengths[b] steps along seq_axis of row b (of batch_axis, default 0) read backwards, the rest kept.
 
     seq_lengths: int vector. Raises ValueError; at run time InvalidArgumentError (phrase: `seq_lens(`) for a length
@@ -103,7 +105,8 @@ def reverse_sequence(input: Any, seq_lengths: Any, seq_axis: Any = None, batch_a
     with op_scope("ReverseSequence" if name is None else name, (input, seq_lengths)) as scope:
         x = convert_to_tensor(input, name="input")
         lengths = int_argument(seq_lengths, "ReverseSequence", "seq_lengths")
-        attrs = {"seq_axis": known_int(step, "seq_axis"), "batch_axis": known_int(0 if row is None else row, "batch_axis")}
+        attrs = {"seq_axis": known_int(step, "seq_axis"),
+                 "batch_axis": known_int(0 if row is None else row, "batch_axis")}
         ndims = x.shape.ndims
         for key, each in attrs.items():
             if ndims is not None and not -ndims <= each < ndims:

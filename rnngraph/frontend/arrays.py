@@ -136,7 +136,8 @@ def _from_sequence(value: Any, dtype: DType | None, has_tensors: Callable[[Any],
         _leaf_types(value, found)
         if has_tensors(value):
             if dtype is not None:
-                raise TypeError(f"Expected {dtype.name}, got list containing Tensors. Convert or cast the tensors first.")
+                raise TypeError(f"Expected {dtype.name}, got list containing Tensors. Convert or cast the tensors "
+                                "first.")
             raise TypeError("List of Tensors when single Tensor expected; use tf.stack.")
         if found & {Dimension, TensorShape}:
             value = _plain(value)

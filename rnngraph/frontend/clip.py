@@ -30,7 +30,7 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | 
 
 
 def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = None) -> Tensor:
-    """t scaled down to a norm of clip_norm along axes (None: all) where it is larger. Zeros stay, with a finite gradient.
+    """t scaled down to a norm of clip_norm along axes (None: all) where it is larger. The gradient at 0 is finite.
 
     Source: tf.clip_by_norm.
     """
@@ -87,7 +87,8 @@ def _values(item: Any, i: int) -> Tensor:
     return found.values if isinstance(found, IndexedSlices) else found
 
 
-def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None) -> tuple[list[Any], Tensor]:
+def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None,
+                        name: str | None = None) -> tuple[list[Any], Tensor]:
     """(the tensors of a list scaled together so that their global norm is at most clip_norm, that norm).
 
     None stays None, IndexedSlices keep their indices; an infinite norm gives NaN for infinite entries and 0 for others.
@@ -110,5 +111,6 @@ def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name:
             inner = item.values if isinstance(item, IndexedSlices) else item
             clipped = identity(inner * (scale if inner.dtype == scale.dtype else cast(scale, inner.dtype)),
                                name=f"{word.rstrip('/').rpartition('/')[2]}/_{i}")
-            made.append(IndexedSlices(clipped, item.indices, item.dense_shape) if isinstance(item, IndexedSlices) else clipped)
+            sparse = isinstance(item, IndexedSlices)
+            made.append(IndexedSlices(clipped, item.indices, item.dense_shape) if sparse else clipped)
     return made, norm

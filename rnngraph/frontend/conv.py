@@ -36,8 +36,8 @@ def _convolved(x: Tensor, kernel: Tensor, steps: list[int], padding: str, scope:
     if height is None or width is None or kh is None or kw is None:
         raise NotImplementedError(f"conv2d needs static heights and widths, got {x.shape} and {kernel.shape}.")
     if shape[3] is not None and window[2] is not None and shape[3] != window[2]:
-        raise ValueError(f"Dimensions must be equal, but are {shape[3]} and {window[2]} for 'Conv2D' with input shapes: "
-                         f"{x.shape}, {kernel.shape}.")
+        raise ValueError(f"Dimensions must be equal, but are {shape[3]} and {window[2]} for 'Conv2D' with input "
+                         f"shapes: {x.shape}, {kernel.shape}.")
     rows, columns = _extent(height, kh, steps[0], padding), _extent(width, kw, steps[1], padding)
     value: Value = x.value
     before, after = (0, rows[1], columns[1], 0), (0, rows[2], columns[2], 0)

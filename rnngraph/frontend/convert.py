@@ -118,7 +118,8 @@ def convert_n_to_tensor(values: Iterable[Any], dtype: Any = None, name: str | No
 
 # --- constants --------------------------------------------------------------------------------------------------------
 
-def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const", verify_shape: bool = False) -> Tensor:
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: str = "Const",
+             verify_shape: bool = False) -> Tensor:
     """A constant tensor. With `shape`, values that are too few are filled up with the last one.
 
     Raises ValueError (phrases: `Too many elements`, `must be a dense tensor`), TypeError (phrases: `Expected`, `Failed
@@ -264,7 +265,8 @@ def constant_value(tensor: Any) -> Any:
     at so may no longer be fed. Source: tf.contrib.util.constant_value.
     """
     if not isinstance(tensor, Tensor):
-        raise TypeError(f"Expected a Tensor, got {tensor!r} of type {type(tensor).__name__}; constants are known anyway")
+        raise TypeError(f"Expected a Tensor, got {tensor!r} of type {type(tensor).__name__}; constants are known "
+                        "anyway")
     found = _known(tensor.value)
     if found is not None:
         tensor.graph.prevent_feeding(tensor)

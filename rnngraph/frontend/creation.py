@@ -33,8 +33,8 @@ def _filled(value: int, shape: Any, dtype: Any, name: str | None, word: str) -> 
         if isinstance(shape, TensorShape | int | np.integer) or not has_tensors(shape):
             static = as_shape(_whole(shape))
             if not static.is_fully_defined():
-                raise ValueError(f"Cannot convert a partially known TensorShape to a Tensor: {static}. Use tf.shape(tensor) "
-                                 "for sizes that are known only at run time.")
+                raise ValueError(f"Cannot convert a partially known TensorShape to a Tensor: {static}. Use "
+                                 "tf.shape(tensor) for sizes that are known only at run time.")
             return filled_constant(_unit(value, wanted), [int(each) for each in static], scope)
         sizes = int_argument(shape, "Fill", "shape")
         unit = constant_of(_unit(value, wanted))
@@ -93,8 +93,8 @@ def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
         sizes = int_argument(dims, "Fill", "dims")
         unit = argument(value, "Fill", "value")
         if unit.shape.ndims not in (None, 0):
-            raise ValueError(f"Shape must be rank 0 but is rank {unit.shape.ndims} for 'Fill': value must be a scalar, got "
-                             f"shape {unit.shape}.")
+            raise ValueError(f"Shape must be rank 0 but is rank {unit.shape.ndims} for 'Fill': value must be a "
+                             f"scalar, got shape {unit.shape}.")
         return emit("broadcast", [unit, sizes], name=scope, type="Fill")
 
 
@@ -104,7 +104,7 @@ _WIDTH = (int32, int64, float32, float64)
 
 
 def range(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str = "range") -> Tensor:
-    """start, start + delta, ... before limit; `range(limit)` starts at 0. Scalars; the widest dtype of the three counts.
+    """start, start + delta, ... before limit; `range(limit)` starts at 0. The widest dtype of the three scalars counts.
 
     Raises ValueError for static arguments that lead nowhere (phrase: `Requires`). Source: tf.range.
     """
@@ -148,7 +148,8 @@ def linspace(start: Any, stop: Any, num: Any, name: str | None = None) -> Tensor
         places = hidden(count, "cast", hidden(count, "iota", hidden(count, "expand_dims", count, axis=0), axis=0,
                                               dtype=int32), dtype=first.dtype)
         one = hidden_constant(1, first.dtype, first)
-        steps = hidden(count, "maximum", hidden(count, "sub", hidden(count, "cast", count, dtype=first.dtype), one), one)
+        wide = hidden(count, "cast", count, dtype=first.dtype)
+        steps = hidden(count, "maximum", hidden(count, "sub", wide, one), one)
         step = hidden(count, "div", hidden(count, "sub", last, first), steps)
         return emit("add", [first, hidden(count, "mul", places, step)], name=scope, type="LinSpace")
 
@@ -164,7 +165,8 @@ def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = bool_, name: st
     with op_scope("SequenceMask" if name is None else name, (lengths, maxlen)):
         counts = convert_to_tensor(lengths, name="lengths")
         if maxlen is None:
-            top = hidden(counts, "maximum", hidden_constant(0, counts.dtype, counts), hidden(counts, "reduce_max", counts))
+            none = hidden_constant(0, counts.dtype, counts)
+            top = hidden(counts, "maximum", none, hidden(counts, "reduce_max", counts))
             longest = emit("identity", [top], type="Max")
         else:
             longest = convert_to_tensor(maxlen, name="maxlen")
@@ -192,13 +194,13 @@ def one_hot(indices: Any, depth: Any, on_value: Any = None, off_value: Any = Non
         off = convert_to_tensor(0, wanted, name="off_value") if off is None else off
         places = argument(indices, "OneHot", "indices")
         if places.dtype.name not in ("uint8", "int32", "int64"):
-            raise TypeError(f"Value passed to parameter 'indices' has DataType {places.dtype.name} not in list of allowed "
-                            "values: uint8, int32, int64")
+            raise TypeError(f"Value passed to parameter 'indices' has DataType {places.dtype.name} not in list of "
+                            "allowed values: uint8, int32, int64")
         place = -1 if axis is None else known_int(axis, "axis of one_hot")
         if place < -1:
             raise ValueError(f"axis must be >= -1 for 'one_hot', got {place}.")
-        return emit("one_hot", [places, argument(depth, "OneHot", "depth", int32), on, off], {"axis": place}, name=scope,
-                    type="OneHot")
+        count = argument(depth, "OneHot", "depth", int32)
+        return emit("one_hot", [places, count, on, off], {"axis": place}, name=scope, type="OneHot")
 
 
 def _one_hot_dtype(on: Tensor | None, off: Tensor | None, wanted: DType | None) -> DType:

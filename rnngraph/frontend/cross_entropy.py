@@ -62,8 +62,9 @@ def _check_rows(labels: Tensor, logits: Tensor) -> None:
         return
     for a, b in zip(logits.shape[:-1], labels.shape, strict=True):
         if a.value is not None and b.value is not None and a.value != b.value:
-            raise ValueError(f"Dimensions must be equal, but are {a} and {b} for 'SparseSoftmaxCrossEntropyWithLogits' with "
-                             f"input shapes: {logits.shape}, {labels.shape}.")
+            raise ValueError(f"Dimensions must be equal, but are {a} and {b} for "
+                             f"'SparseSoftmaxCrossEntropyWithLogits' with input shapes: {logits.shape}, "
+                             f"{labels.shape}.")
 
 
 def softmax_cross_entropy_with_logits(_sentinel: Any = None, labels: Any = None, logits: Any = None, dim: Any = -1,

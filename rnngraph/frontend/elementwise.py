@@ -36,8 +36,7 @@ def _binary(op: str, kind: str, doc: str, dtype: DType | None = None) -> Callabl
     """A public function of two tensors: `(x, y, name=None)`."""
     def function(x: Any, y: Any, name: str | None = None) -> Tensor:
         return binary(op, kind, x, y, name, dtype=dtype)
-    function.__doc__ = doc + " Operands broadcast and have one dtype. Raises TypeError, ValueError (phrase: `Dimensions " \
-        "must be equal`)."
+    function.__doc__ = f"{doc} Operands broadcast and have one dtype. Raises TypeError, ValueError (`must be equal`)."
     return function
 
 
@@ -77,8 +76,8 @@ def abs(x: Any, name: str | None = None) -> Tensor:
 
 def round(x: Any, name: str | None = None) -> Tensor:
     """The nearest integer, ties to even; integers as they are. Source: tf.round."""
-    x = convert_to_tensor(x, name="x")
-    return x if x.dtype.is_integer else unary("round", "Round", x, name)
+    tensor = convert_to_tensor(x, name="x")
+    return tensor if tensor.dtype.is_integer else unary("round", "Round", tensor, name)
 
 
 def logical_not(x: Any, name: str | None = None) -> Tensor:
@@ -88,10 +87,10 @@ def logical_not(x: Any, name: str | None = None) -> Tensor:
 
 def conj(x: Any, name: str | None = None) -> Tensor:
     """x itself: real numbers are their own conjugates. Raises TypeError for others. Source: tf.conj."""
-    x = convert_to_tensor(x, name="x")
-    if x.dtype.kind not in "fiu":
-        raise TypeError(f"Expected numeric tensor, got dtype {x.dtype.name}; complex tensors are not supported.")
-    return x
+    tensor = convert_to_tensor(x, name="x")
+    if tensor.dtype.kind not in "fiu":
+        raise TypeError(f"Expected numeric tensor, got dtype {tensor.dtype.name}; complex tensors are not supported.")
+    return tensor
 
 
 def log_sigmoid(x: Any, name: str | None = None) -> Tensor:

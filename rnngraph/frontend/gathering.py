@@ -1,4 +1,4 @@
-"""Reading and writing at places that are data: gather, where, boolean_mask, unique, partition and stitch, scatter_nd."""
+"""Reading and writing at places that are data: gather, where, boolean_mask, unique, partition, stitch, scatter_nd."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def gather(params: Any, indices: Any, validate_indices: bool | None = None, name
         places = int_argument(indices, kind, "indices")
         rank = x.shape.ndims
         if rank is not None and not -rank <= place < rank:
-            raise ValueError(f"Shape must be at least rank {place + 1 if place >= 0 else -place} but is rank {rank} for "
-                             f"'{kind}' along axis {place}.")
+            raise ValueError(f"Shape must be at least rank {place + 1 if place >= 0 else -place} but is rank {rank} "
+                             f"for '{kind}' along axis {place}.")
         return emit("take", [x, places], {"axis": place}, name=scope, type=kind)
 
 
@@ -39,8 +39,8 @@ def gather_nd(params: Any, indices: Any, name: str | None = None) -> Tensor:
         places = int_argument(indices, "GatherNd", "indices")
         depth = places.shape[-1].value if places.shape.ndims else None
         if depth is not None and x.shape.ndims is not None and depth > x.shape.ndims:
-            raise ValueError(f"indices.shape[-1] must be <= params.rank, but saw indices shape: {places.shape} and params "
-                             f"shape: {x.shape}.")
+            raise ValueError(f"indices.shape[-1] must be <= params.rank, but saw indices shape: {places.shape} and "
+                             f"params shape: {x.shape}.")
         return emit("take_nd", [x, places], name=scope, type="GatherNd")
 
 
@@ -99,12 +99,13 @@ def _check_condition(condition: TensorShape, shape: TensorShape) -> bool:
         return condition.ndims == 1
     if condition.ndims == 1 and shape.ndims > 0:
         if not shape[0].is_compatible_with(condition[0]):
-            raise ValueError(f"Dimension 0 in both shapes must be equal, but are {condition[0]} and {shape[0]} for 'Select' "
-                             f"with input shapes: {condition}, {shape}: Dimensions must be equal.")
+            raise ValueError(f"Dimension 0 in both shapes must be equal, but are {condition[0]} and {shape[0]} for "
+                             f"'Select' with input shapes: {condition}, {shape}: Dimensions must be equal.")
         return shape.ndims > 1
     if condition.ndims != shape.ndims:
-        raise ValueError(f"Shapes must be equal rank, but are {condition.ndims} and {shape.ndims} for 'Select' with input "
-                         f"shapes: {condition}, {shape}; a condition has the shape of x and y, or is a vector or scalar.")
+        raise ValueError(f"Shapes must be equal rank, but are {condition.ndims} and {shape.ndims} for 'Select' with "
+                         f"input shapes: {condition}, {shape}; a condition has the shape of x and y, or is a vector "
+                         "or scalar.")
     if not condition.is_compatible_with(shape):
         raise ValueError(f"Dimensions must be equal: the condition of 'Select' has shape {condition}, x and y {shape}.")
     return False
@@ -129,7 +130,8 @@ def boolean_mask(tensor: Any, mask: Any, name: str = "boolean_mask") -> Tensor:
         flat = hidden(chosen, "reshape", chosen, hidden_constant([-1], int32, chosen))
         places = hidden(chosen, "squeeze", hidden(chosen, "where_indices", flat), axes=(1,))
         shape = hidden(x, "shape", x)
-        rest = hidden(x, "strided_slice", shape, *(hidden_constant([each], int32, x) for each in (rank, 0, 1)), end_mask=1)
+        bounds = [hidden_constant([each], int32, x) for each in (rank, 0, 1)]
+        rest = hidden(x, "strided_slice", shape, *bounds, end_mask=1)
         rows = hidden(x, "reshape", x, hidden(x, "concat", hidden_constant([-1], int32, x), rest, axis=0))
         made = emit("take", [rows, places], {"axis": 0}, name="Gather", type="Gather")
         made.op.inputs = [x, chosen]
@@ -150,7 +152,7 @@ class UniqueWithCounts(NamedTuple):
 
     y: Tensor
     idx: Tensor
-    count: Tensor
+    count: Tensor  # type: ignore[assignment]
 
 
 def unique(x: Any, out_idx: Any = int32, name: str | None = None) -> Unique:

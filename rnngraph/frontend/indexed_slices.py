@@ -129,11 +129,11 @@ def _dense(value: IndexedSlices, dtype: DType | None = None, name: str | None = 
 
 def _warn(shape: Any) -> None:
     if shape is None:
-        warnings.warn("Converting sparse IndexedSlices to a dense Tensor of unknown shape. This may consume a large amount "
-                      "of memory.", stacklevel=2)
+        warnings.warn("Converting sparse IndexedSlices to a dense Tensor of unknown shape. This may consume a large "
+                      "amount of memory.", stacklevel=2)
     elif shape.prod(dtype=float) > _LARGE:
-        warnings.warn(f"Converting sparse IndexedSlices to a dense Tensor with {int(shape.prod(dtype=float))} elements. "
-                      "This may consume a large amount of memory.", stacklevel=2)
+        warnings.warn(f"Converting sparse IndexedSlices to a dense Tensor with {int(shape.prod(dtype=float))} "
+                      "elements. This may consume a large amount of memory.", stacklevel=2)
 
 
 register_tensor_conversion_function(IndexedSlices, _dense)

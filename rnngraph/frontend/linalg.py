@@ -51,8 +51,8 @@ def _product(a: Tensor, b: Tensor, flip: tuple[bool, bool], name: str | None) ->
                                  f"{b.shape}; use tf.reshape, or tf.tensordot to contract one axis of a larger tensor.")
     rank = next(each for each in (*ranks, 2) if each is not None) if batched else 2
     if batched and any(each not in (None, rank) for each in ranks):
-        raise ValueError(f"Shapes must be equal rank, but are {ranks[0]} and {ranks[1]} for 'MatMul' with input shapes: "
-                         f"{a.shape}, {b.shape}.")
+        raise ValueError(f"Shapes must be equal rank, but are {ranks[0]} and {ranks[1]} for 'MatMul' with input "
+                         f"shapes: {a.shape}, {b.shape}.")
     lead = string.ascii_lowercase[:rank - 2]
     x, y = "YX" if flip[0] else "XY", "ZY" if flip[1] else "YZ"
     _check_inner(a, b, x.index("Y") - 2, y.index("Y") - 2)
@@ -62,7 +62,8 @@ def _product(a: Tensor, b: Tensor, flip: tuple[bool, bool], name: str | None) ->
 
 def _check_inner(a: Tensor, b: Tensor, i: int, j: int) -> None:
     """Sizes are checked here because the message of r1.4 tells both shapes."""
-    sizes = [None if each.shape.ndims is None else each.shape[each.shape.ndims + k].value for each, k in ((a, i), (b, j))]
+    sizes = [None if each.shape.ndims is None else each.shape[each.shape.ndims + k].value
+             for each, k in ((a, i), (b, j))]
     if None not in sizes and sizes[0] != sizes[1]:
         raise ValueError(f"Dimensions must be equal, but are {sizes[0]} and {sizes[1]} for 'MatMul' with input shapes: "
                          f"{a.shape}, {b.shape}.")
@@ -94,8 +95,8 @@ def _tensordot_axes(axes: Any, ranks: tuple[int, int]) -> tuple[list[int], list[
         if axes < 1:
             raise ValueError("'axes' must be at least 1.")
         if axes > min(ranks):
-            raise ValueError(f"'axes' must not be larger than the number of dimensions of tensors of rank {ranks[0]} and "
-                             f"{ranks[1]}, got {axes}.")
+            raise ValueError(f"'axes' must not be larger than the number of dimensions of tensors of rank {ranks[0]} "
+                             f"and {ranks[1]}, got {axes}.")
         return list(range(ranks[0] - int(axes), ranks[0])), list(range(int(axes)))
     if not isinstance(axes, list | tuple | np.ndarray):
         raise NotImplementedError(f"'axes' of tensordot must be an int or two lists of ints, got {axes!r}.")
@@ -123,7 +124,8 @@ def tensordot(a: Any, b: Any, axes: Any, name: str | None = None) -> Tensor:
         letters = iter(string.ascii_letters)
         names_a = [next(letters) for _ in range(ranks[0])]
         names_b = [names_a[gone_a[gone_b.index(i)]] if i in gone_b else next(letters) for i in range(ranks[1])]
-        out = [c for i, c in enumerate(names_a) if i not in gone_a] + [c for i, c in enumerate(names_b) if i not in gone_b]
+        out = [c for i, c in enumerate(names_a) if i not in gone_a]
+        out += [c for i, c in enumerate(names_b) if i not in gone_b]
         spec = f"{''.join(names_a)},{''.join(names_b)}->{''.join(out)}"
         return emit("contract", [first, second], {"spec": spec}, name=scope, type="Tensordot")
 
@@ -144,8 +146,8 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Tensor:
         tensors = [convert_to_tensor(each, name=f"inputs_{i}") for i, each in enumerate(inputs)]
         for term, each in zip(terms, tensors, strict=True):
             if _rank(each, "einsum") != len(term):
-                raise ValueError(f"Shape must be rank {len(term)} for the subscripts {term!r} of {equation!r}, but is rank "
-                                 f"{each.shape.ndims}.")
+                raise ValueError(f"Shape must be rank {len(term)} for the subscripts {term!r} of {equation!r}, but is "
+                                 f"rank {each.shape.ndims}.")
         return _contracted(tensors, terms, out, scope)
 
 
@@ -160,8 +162,8 @@ def _equation(equation: str, count: int) -> tuple[list[str], str]:
     every = "".join(terms)
     out = match[2] if match[2] is not None else "".join(sorted(c for c in set(every) if every.count(c) == 1))
     if any(len(set(part)) != len(part) for part in (*terms, out)) or set(out) - set(every):
-        raise ValueError(f"Invalid equation: {equation}; a letter may occur once an operand, and the result's must occur "
-                         "in the operands.")
+        raise ValueError(f"Invalid equation: {equation}; a letter may occur once an operand, and the result's must "
+                         "occur in the operands.")
     return terms, out
 
 
@@ -210,7 +212,8 @@ def eye(num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: 
         columns_ = rows if num_columns is None else int_argument(num_columns, "eye", "num_columns")
         shape = convert_to_tensor([rows, columns_])
         if batch_shape is not None:
-            shape = emit("concat", [int_argument(batch_shape, "eye", "batch_shape"), shape], {"axis": 0}, type="ConcatV2")
+            lead_shape = int_argument(batch_shape, "eye", "batch_shape")
+            shape = emit("concat", [lead_shape, shape], {"axis": 0}, type="ConcatV2")
         places = [hidden(shape, "iota", shape, axis=k, dtype=as_dtype("int32")) for k in (-2, -1)]
         return emit("cast", [hidden(shape, "equal", *places)], {"dtype": wanted}, name=scope, type="MatrixDiag")
 

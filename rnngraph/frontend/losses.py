@@ -177,7 +177,8 @@ def cosine_distance(labels: Any, predictions: Any, dim: Any = None, weights: Any
         raise ValueError("`dim` cannot be None.")
     with op_scope("cosine_distance_loss" if scope is None else scope, (predictions, labels, weights)) as name:
         y, x = _pair(labels, predictions)
-        return compute_weighted_loss(1 - reduce_sum(multiply(x, y), dim, True), weights, name, loss_collection, reduction)
+        losses = 1 - reduce_sum(multiply(x, y), dim, True)
+        return compute_weighted_loss(losses, weights, name, loss_collection, reduction)
 
 
 def sigmoid_cross_entropy(multi_class_labels: Any, logits: Any, weights: Any = 1.0, label_smoothing: float = 0,
@@ -187,7 +188,8 @@ def sigmoid_cross_entropy(multi_class_labels: Any, logits: Any, weights: Any = 1
 
     Source: tf.losses.sigmoid_cross_entropy.
     """
-    with op_scope("sigmoid_cross_entropy_loss" if scope is None else scope, (logits, multi_class_labels, weights)) as name:
+    word = "sigmoid_cross_entropy_loss" if scope is None else scope
+    with op_scope(word, (logits, multi_class_labels, weights)) as name:
         x = convert_to_tensor(logits)
         y = cast(convert_to_tensor(multi_class_labels), x.dtype)
         x.shape.assert_is_compatible_with(y.shape)

@@ -44,7 +44,8 @@ def argument(value: Any, kind: str, label: str, dtype: DType | None = None, like
         why = f"expected type of {dtype.name}" if like is None else f"type {dtype.name} of argument '{like}'"
         raise TypeError(f"Input '{label}' of '{kind}' Op has type {value.dtype.name} that does not match {why}. "
                         f"Write tf.cast(value, tf.{dtype.name}).")
-    return value
+    found: Tensor = value
+    return found
 
 
 def _converted(value: Any, kind: str, label: str, dtype: DType | None, preferred: DType | None) -> Tensor:
@@ -53,8 +54,8 @@ def _converted(value: Any, kind: str, label: str, dtype: DType | None, preferred
     except TypeError as error:
         if dtype is None:
             raise
-        raise TypeError(f"Expected {dtype.name} passed to parameter '{label}' of op '{kind}', got {_shown(value)} of type "
-                        f"'{type(value).__name__}' instead. Error: {error}") from None
+        raise TypeError(f"Expected {dtype.name} passed to parameter '{label}' of op '{kind}', got {_shown(value)} of "
+                        f"type '{type(value).__name__}' instead. Error: {error}") from None
     except ValueError as error:
         raise ValueError(f"Tried to convert '{label}' to a tensor and failed. Error: {error}") from None
 
@@ -105,8 +106,8 @@ def arguments(values: Any, kind: str, label: str, least: int = 1) -> list[Tensor
     if not isinstance(values, list | tuple):
         raise TypeError(f"Expected list for '{label}' argument to '{kind}' Op, not {values!r}.")
     if len(values) < least:
-        raise ValueError(f"List argument '{label}' to '{kind}' Op with length {len(values)} shorter than minimum length "
-                         f"{least}.")
+        raise ValueError(f"List argument '{label}' to '{kind}' Op with length {len(values)} shorter than minimum "
+                         f"length {least}.")
     wanted = packed_dtype(values)
     found = []
     for i, value in enumerate(values):
@@ -127,8 +128,8 @@ def int_argument(value: Any, kind: str, label: str) -> Tensor:
     tensor = argument(value, kind, label, preferred=int32) if not _is_empty(value) else convert_to_tensor(
         np.zeros((0,), np.int32), name=label)
     if tensor.dtype not in (int32, int64):
-        raise TypeError(f"Value passed to parameter '{label}' of '{kind}' has DataType {tensor.dtype.name} not in list of "
-                        "allowed values: int32, int64")
+        raise TypeError(f"Value passed to parameter '{label}' of '{kind}' has DataType {tensor.dtype.name} not in "
+                        "list of allowed values: int32, int64")
     return tensor
 
 
@@ -171,8 +172,8 @@ def known_ints(value: Any, what: str) -> list[int]:
     """`static_ints`, where a run would be needed NotImplementedError."""
     found = static_ints(value, what)
     if found is None:
-        raise NotImplementedError(f"{what} that is known only at run time ({value!r}) is not supported; pass a Python int "
-                                  "or list, or a constant tensor.")
+        raise NotImplementedError(f"{what} that is known only at run time ({value!r}) is not supported; pass a Python "
+                                  "int or list, or a constant tensor.")
     return found
 
 
@@ -189,8 +190,8 @@ def checked_axis(axis: int, rank: int | None, what: str) -> int:
     if rank is None:
         return axis
     if not -rank <= axis < rank:
-        raise ValueError(f"{what} {axis} must be in the range [-{rank}, {rank}), where {rank} is the number of dimensions "
-                         "in the input.")
+        raise ValueError(f"{what} {axis} must be in the range [-{rank}, {rank}), where {rank} is the number of "
+                         "dimensions in the input.")
     return axis % rank
 
 

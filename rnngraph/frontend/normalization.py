@@ -12,7 +12,8 @@ from rnngraph.frontend.shaping import squeeze, stop_gradient
 from rnngraph.ir.types import float16, float32
 
 
-def moments(x: Any, axes: Any, shift: Any = None, name: str | None = None, keep_dims: bool = False) -> tuple[Tensor, Tensor]:
+def moments(x: Any, axes: Any, shift: Any = None, name: str | None = None,
+            keep_dims: bool = False) -> tuple[Tensor, Tensor]:
     """Mean and variance along axes (a list). float16 is computed in float32. `shift` is not used.
 
     Source: tf.nn.moments.

@@ -48,7 +48,7 @@ def _other(value: Any, tensor: Tensor, label: str) -> Any:
     try:
         return convert_to_tensor(value, tensor.dtype, name=label)
     except TypeError:
-        if isinstance(value, _PLAIN) or isinstance(value, Tensor):
+        if isinstance(value, (*_PLAIN, Tensor)):
             raise
         return NotImplemented
 

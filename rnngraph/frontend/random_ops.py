@@ -56,12 +56,12 @@ def _sizes(shape: Any) -> Tensor:
     """A shape argument as an int vector, named `shape`."""
     if isinstance(shape, TensorShape) or not has_tensors(shape):
         if isinstance(shape, int | np.integer):
-            raise ValueError(f"Shape must be rank 1 but is rank 0: the shape of random numbers must be a list, got {shape}; "
-                             f"write [{shape}].")
+            raise ValueError(f"Shape must be rank 1 but is rank 0: the shape of random numbers must be a list, got "
+                             f"{shape}; write [{shape}].")
         static = as_shape(shape)
         if not static.is_fully_defined():
-            raise TypeError(f"Failed to convert object of type {type(shape)} to Tensor: a shape with sizes that are not "
-                            f"known, {static}. Use tf.shape(tensor).")
+            raise TypeError(f"Failed to convert object of type {type(shape)} to Tensor: a shape with sizes that are "
+                            f"not known, {static}. Use tf.shape(tensor).")
         return constant_of(np.asarray([int(each) for each in static], np.int32), "shape")
     return int_argument(shape, "random", "shape")
 

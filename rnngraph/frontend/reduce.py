@@ -18,6 +18,7 @@ from rnngraph.frontend.elementwise import (
     sqrt,
     to_int64,
 )
+from rnngraph.frontend.elementwise import pow as pow_
 from rnngraph.frontend.graph import Tensor, emit
 from rnngraph.frontend.make import argument, checked_axis, hidden, hidden_constant, int_argument, known_int, known_ints
 from rnngraph.frontend.make import reserve as reserve_names
@@ -34,7 +35,7 @@ _DOC = """{what} along `axis`: an int, a list of ints (negative ones count from 
 
 
 def reduction_axes(x: Tensor, axis: Any, reduction_indices: Any) -> tuple[int, ...] | None:
-    """The axes as an attribute: None for all. Raises ValueError, NotImplementedError for axes known only at run time."""
+    """The axes as an attribute: None for all. Raises ValueError; NotImplementedError if only a run tells them."""
     if reduction_indices is not None:
         if axis is not None:
             raise ValueError("Can't specify both axis' and 'reduction_indices'.")
@@ -45,8 +46,8 @@ def reduction_axes(x: Tensor, axis: Any, reduction_indices: Any) -> tuple[int, .
     found = known_ints(axis, "axis of a reduction")
     for each in found:
         if rank is not None and not -rank <= each < rank:
-            raise ValueError(f"Invalid reduction dimension {each} for input with {rank} dimensions; expected an axis in "
-                             f"[{-rank}, {rank}).")
+            raise ValueError(f"Invalid reduction dimension {each} for input with {rank} dimensions; expected an axis "
+                             f"in [{-rank}, {rank}).")
     return tuple(dict.fromkeys(each % rank if rank is not None else each for each in found))
 
 
@@ -103,8 +104,8 @@ def count_nonzero(input_tensor: Any, axis: Any = None, keep_dims: bool = False, 
     """The number of elements that are not 0, of type `dtype`. Axes as in reduce_sum. Source: tf.count_nonzero."""
     with op_scope("count_nonzero" if name is None else name, (input_tensor,)):
         x = convert_to_tensor(input_tensor, name="input_tensor")
-        counted = reduce_sum(to_int64(x if x.dtype.is_bool else not_equal(x, x.dtype.as_numpy_dtype(0))), axis, keep_dims,
-                             reduction_indices=reduction_indices)
+        held = to_int64(x if x.dtype.is_bool else not_equal(x, x.dtype.as_numpy_dtype(0)))
+        counted = reduce_sum(held, axis, keep_dims, reduction_indices=reduction_indices)
         return cast(counted, dtype)
 
 
@@ -128,7 +129,7 @@ def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keep_dims: bool 
             return _matrix_norm(x, axes, 0, keep_dims)
         if ord == 1:
             return reduce_sum(abs_(x), axes, keep_dims)
-        return reduce_sum(abs_(x) ** ord, axes, keep_dims) ** (1.0 / ord)
+        return pow_(reduce_sum(pow_(abs_(x), float(ord)), axes, keep_dims), 1.0 / ord)
 
 
 def _check_order(order: Any, axes: list[int] | None, is_matrix: bool) -> None:
@@ -190,7 +191,8 @@ def _running(op: str, kind: str, x: Any, axis: Any, exclusive: bool, reverse: bo
     with op_scope(kind if name is None else name, (x,)) as scope:
         x = convert_to_tensor(x, name="x")
         place = checked_axis(known_int(axis, f"axis of {kind}"), x.shape.ndims, "Expected scan axis; axis")
-        return emit(op, [x], {"axis": place, "exclusive": bool(exclusive), "reverse": bool(reverse)}, name=scope, type=kind)
+        attrs = {"axis": place, "exclusive": bool(exclusive), "reverse": bool(reverse)}
+        return emit(op, [x], attrs, name=scope, type=kind)
 
 
 def cumsum(x: Any, axis: Any = 0, exclusive: bool = False, reverse: bool = False, name: str | None = None) -> Tensor:

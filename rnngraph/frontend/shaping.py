@@ -213,12 +213,13 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Tensor:
             if ndims == 0:
                 raise ValueError("Can't concatenate scalars (use tf.stack instead).")
             if ndims is not None and not -ndims <= place < ndims:
-                raise ValueError(f"Shape must be at least rank {place + 1 if place >= 0 else -place} but is rank {ndims} "
-                                 f"for 'concat' along axis {place}.")
+                raise ValueError(f"Shape must be at least rank {place + 1 if place >= 0 else -place} but is rank "
+                                 f"{ndims} for 'concat' along axis {place}.")
         return emit("concat", tensors, {"axis": place}, name=scope, type="ConcatV2")
 
 
-def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None, name: str = "split") -> list[Tensor]:
+def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None,
+          name: str = "split") -> list[Tensor]:
     """Parts along `axis`: an int says how many equal ones, a list their sizes (one may be -1: the rest).
 
     Raises ValueError (phrase: `must be evenly divisible`) if that does not come out even. Source: tf.split.

@@ -136,15 +136,16 @@ def _position(value: Any) -> Any:
     if is_tensor_like(value):
         tensor = convert_to_tensor(value)
         if tensor.dtype not in (int32, int64):
-            raise TypeError(f"Value passed to parameter 'begin' has DataType {tensor.dtype.name} not in list of allowed "
-                            "values: int32, int64; use tf.boolean_mask for masks and tf.gather for several indices.")
+            raise TypeError(f"Value passed to parameter 'begin' has DataType {tensor.dtype.name} not in list of "
+                            "allowed values: int32, int64; use tf.boolean_mask for masks and tf.gather for several "
+                            "indices.")
         if tensor.shape.ndims not in (None, 0):
-            raise ValueError(f"Shape must be rank 1 but is rank {tensor.shape.ndims + 1} for 'strided_slice': an index must "
-                             f"be a scalar, got shape {tensor.shape}; use tf.gather for several indices.")
+            raise ValueError(f"Shape must be rank 1 but is rank {tensor.shape.ndims + 1} for 'strided_slice': an "
+                             f"index must be a scalar, got shape {tensor.shape}; use tf.gather for several indices.")
         return tensor
     if isinstance(value, np.ndarray | list | tuple):
-        raise ValueError(f"Shape must be rank 1 but is rank 2 for 'strided_slice': an index must be a scalar, got {value!r}; "
-                         "use tf.gather or tf.boolean_mask.")
+        raise ValueError(f"Shape must be rank 1 but is rank 2 for 'strided_slice': an index must be a scalar, got "
+                         f"{value!r}; use tf.gather or tf.boolean_mask.")
     raise TypeError(f"Bad slice index {value!r} of type {type(value)}; expected an int, a slice, `...`, None or an int "
                     "scalar tensor.")
 
@@ -197,7 +198,8 @@ def strided_slice(input_: Any, begin: Any, end: Any, strides: Any = None, begin_
     tf.strided_slice.
     """
     if var is not None:
-        raise NotImplementedError("assignment to slices of variables (var=...) is not supported; assign the whole variable.")
+        raise NotImplementedError("assignment to slices of variables (var=...) is not supported; assign the whole "
+                                  "variable.")
     with op_scope("StridedSlice" if name is None else name, (input_, begin, end, strides)) as scope:
         x = convert_to_tensor(input_, name="input")
         if not ellipsis_mask and not new_axis_mask:

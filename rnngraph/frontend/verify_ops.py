@@ -29,8 +29,8 @@ def Assert(condition: Any, data: Any, summarize: int | None = None, name: str | 
     with op_scope("Assert" if name is None else name, (condition, data)):
         holds = argument(condition, "Assert", "condition", bool_)
         if holds.shape.ndims not in (None, 0):
-            raise ValueError(f"Shape must be rank 0 but is rank {holds.shape.ndims} for 'Assert': the condition must be a "
-                             "scalar; use tf.reduce_all.")
+            raise ValueError(f"Shape must be rank 0 but is rank {holds.shape.ndims} for 'Assert': the condition must "
+                             "be a scalar; use tf.reduce_all.")
         # Words before the first tensor are part of the message; the op need not carry them as data.
         lead = 0
         while lead < len(data) and isinstance(data[lead], str | bytes):
@@ -69,8 +69,8 @@ _NUMPY: dict[str, Callable[..., Any]] = {"==": np.equal, "!=": np.not_equal, "<"
 def _check_now(word: str, sign: str, known: tuple[Any, Any], note: str, tensors: tuple[Tensor, Tensor]) -> None:
     """assert_equal alone refuses constants at once in r1.4; the others wait for the run."""
     if word == "assert_equal" and not np.all(_NUMPY[sign](*known)):
-        raise ValueError(f"{note}\nCondition x {sign} y did not hold element-wise:\nx ({tensors[0].name}) = {known[0]}\n"
-                         f"y ({tensors[1].name}) = {known[1]}")
+        raise ValueError(f"{note}\nCondition x {sign} y did not hold element-wise:\nx ({tensors[0].name}) = "
+                         f"{known[0]}\ny ({tensors[1].name}) = {known[1]}")
 
 
 def _comparison(word: str, sign: str, compare: Callable[..., Tensor], what: str) -> Callable[..., Operation]:
@@ -96,7 +96,8 @@ def _signed(word: str, what: str, check: Callable[..., Operation], zero_first: b
             tensor = convert_to_tensor(x, name="x")
             zero = convert_to_tensor(0, tensor.dtype)
             if data is None:
-                data = [message or "", f"Condition x {what} did not hold element-wise:", f"x ({tensor.name}) = ", tensor]
+                text = f"Condition x {what} did not hold element-wise:"
+                data = [message or "", text, f"x ({tensor.name}) = ", tensor]
             return check(zero, tensor, data, summarize) if zero_first else check(tensor, zero, data, summarize)
     function.__doc__ = f"An op that fails unless x {what} for all elements. Source: tf.{word}."
     return function
@@ -132,16 +133,16 @@ def _ranked(word: str, x: Any, ranks: Any, data: Any, summarize: int | None, mes
         if ndims is not None and len(static) == len(wanted):
             if not holds(ndims, static):
                 shown = static[0] if len(static) == 1 else tuple(static)
-                raise ValueError(f"{note}.  Tensor {tensor.name} must have rank {text}{shown}.  Received rank {ndims}, shape "
-                                 f"{tensor.shape}")
+                raise ValueError(f"{note}.  Tensor {tensor.name} must have rank {text}{shown}.  Received rank "
+                                 f"{ndims}, shape {tensor.shape}")
             return _no_op("static_checks_determined_all_ok")
         have = rank(tensor)
         condition = compare(have, wanted[0][0])
         for each, _ in wanted[1:]:
             condition = logical_or(condition, compare(have, each))
         if data is None:
-            data = [note, f"Tensor {tensor.name} must have rank {text}", *(each for each, _ in wanted), "Received shape: ",
-                    shape(tensor)]
+            data = [note, f"Tensor {tensor.name} must have rank {text}", *(each for each, _ in wanted),
+                    "Received shape: ", shape(tensor)]
         return Assert(condition, data, summarize)
 
 
@@ -265,7 +266,8 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor
     with op_scope("CheckNumerics" if name is None else name, (tensor,)) as scope:
         x = convert_to_tensor(tensor, name="tensor")
         finite = hidden(x, "reduce_all", hidden(x, "is_finite", x))
-        checked = x.graph.builder.node("assert", [finite, x.value], {"message": f"{message} : Tensor had Inf or NaN values"})
+        text = f"{message} : Tensor had Inf or NaN values"
+        checked = x.graph.builder.node("assert", [finite, x.value], {"message": text})
         made = x.graph.builder.node("identity", [x.value], {}, name=scope[:-1], after=[checked])
         return x.graph.view(made.results[0], scope, "CheckNumerics", [x])
 

@@ -4,12 +4,15 @@ from rnngraph.ops import (
     comparison,
     composite,
     contraction,
+    control,
     copies,
     data_sized,
     effects,
     elementwise,
     indexed,
     joining,
+    linalg,
+    lists,
     movement,
     ordered,
     padding,
@@ -17,8 +20,10 @@ from rnngraph.ops import (
     reduction,
     sizing,
     slicing,
+    state,
     strided,
 )
 
-__all__ = ["comparison", "composite", "contraction", "copies", "data_sized", "effects", "elementwise", "indexed",
-           "joining", "movement", "ordered", "padding", "random", "reduction", "sizing", "slicing", "strided"]
+__all__ = ["comparison", "composite", "contraction", "control", "copies", "data_sized", "effects", "elementwise", "indexed",
+           "joining", "linalg", "lists", "movement", "ordered", "padding", "random", "reduction", "sizing", "slicing", "state",
+           "strided"]

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.rewrite import Pass, run_pipeline
 from rnngraph.passes.cleanup import cse, dce, fold, localize
+from rnngraph.passes.raise_loops import raise_loops
 from rnngraph.passes.fuse import fuse
 
 Step = tuple[str, Callable[[Graph], Graph]]
@@ -28,6 +29,9 @@ TIDY: tuple[Step, ...] = (
 """For every engine."""
 
 LOOPS: tuple[Step, ...] = (
+    ("raise_loops", raise_loops),
+    # accumulate: carry a' = a + f -> stack of f, then a sum (reassociates)
+    # fission: what does not depend on the carry, batched, before and after the recurrence
 )
 """Loops in canonical form. `accumulate`, which reassociates sums, is not here yet; nor is fission."""
 

@@ -76,7 +76,7 @@ def forks(node: ast.AST) -> int:
         return len(node.cases)
     if isinstance(node, ast.Try):
         return len(node.handlers) + bool(node.orelse)
-    return int(isinstance(node, (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With)) and not isinstance(node, ast.With))
+    return int(isinstance(node, (ast.If, ast.For, ast.AsyncFor, ast.While)))
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
