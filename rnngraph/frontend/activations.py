@@ -121,22 +121,22 @@ def dropout(x: Any, keep_prob: Any, noise_shape: Any = None, seed: Any = None, n
     tf.nn.dropout.
     """
     with op_scope("dropout" if name is None else name, (x, keep_prob, noise_shape)):
-        x: Tensor = convert_to_tensor(x, name="x")  # type: ignore[no-redef]
-        if not x.dtype.is_floating:
+        given = convert_to_tensor(x, name="x")
+        if not given.dtype.is_floating:
             raise ValueError("x has to be a floating point tensor since it's going to be scaled. Got a "
-                             f"{x.dtype} tensor instead.")
+                             f"{given.dtype} tensor instead.")
         if isinstance(keep_prob, numbers.Real) and not 0 < float(keep_prob) <= 1:
             raise ValueError(f"keep_prob must be a scalar tensor or a float in the range (0, 1], got {keep_prob:g}")
-        kept = convert_to_tensor(keep_prob, x.dtype, name="keep_prob")
+        kept = convert_to_tensor(keep_prob, given.dtype, name="keep_prob")
         kept.shape.assert_is_compatible_with([])
         known = constant_value(kept)
         if known is not None and known == 1:
-            return x
-        noise = shape(x) if noise_shape is None else int_argument(noise_shape, "dropout", "noise_shape")
-        mask = floor(kept + random_uniform(noise, seed=seed, dtype=x.dtype))
-        result = multiply(emit("div", [x, kept], name="div", type="RealDiv"), mask, name="mul")
+            return given
+        noise = shape(given) if noise_shape is None else int_argument(noise_shape, "dropout", "noise_shape")
+        mask = floor(kept + random_uniform(noise, seed=seed, dtype=given.dtype))
+        result = multiply(emit("div", [given, kept], name="div", type="RealDiv"), mask, name="mul")
         if not result.shape.is_fully_defined():
-            result.set_shape(x.shape)
+            result.set_shape(given.shape)
         return result
 
 

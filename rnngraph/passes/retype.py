@@ -4,26 +4,36 @@
     %y = tanh %x : f32[*]                ->      %y = tanh %x : f32[B,3]
 
 The close step's own machinery does it: composites that could not be expanded may be now, broadcasts become explicit,
-sizes that the graph bound turn into others. What is demanded of sizes and cannot be proved is checked at run time.
+sizes that the graph bound turn into others. A program that is still being closed is retyped with its `Facts`: guards are
+learned as they are there. As a pass, without the first feeds' sizes, it learns none: what is demanded of sizes and cannot
+be proved is checked at run time, and two sizes that broadcast give their maximum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
+from rnngraph.ir.binders import mentioned, standing
 from rnngraph.ir.graph import Graph, Node, Value
-from rnngraph.ir.sizes import Dim, Expr, Symbol
+from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import all_nodes, dims
 from rnngraph.passes.cleanup import dce
-from rnngraph.passes.close.sizes import ClosingBuilder, Facts, _Closer
+from rnngraph.passes.close.sizes import ClosingBuilder, Facts, Learned, _Closer
 from rnngraph.passes.edges import loosen
-from rnngraph.passes.rename import renamed_attrs
+from rnngraph.passes.known import fixed
+from rnngraph.passes.rename import renamed_attrs, renamed_content, renamed_type
+
+RESTARTS = 200
+"""How many facts may be learned, one a restart."""
 
 
-class Unsettled(Exception):
-    """Broadcasting that only the run can decide: the program stays as it was typed."""
+@dataclass
+class _Nothing(Facts):
+    """No feeds to learn from. `given` are the parameters' sizes."""
+
+    given: set[Symbol] = field(default_factory=set)
 
 
 class _Builder(ClosingBuilder):
@@ -33,15 +43,27 @@ class _Builder(ClosingBuilder):
 
     def decided(self, a: Dim, b: Dim, what: str) -> Dim:
         """Two sizes that broadcast, not known to be equal."""
-        raise Unsettled
+        facts = self.facts
+        if isinstance(facts, _Nothing) and all(s in facts.given for d in (a, b) for s in symbols(d)):
+            return maximum(a, b)
+        return super().decided(a, b, what)
+
+    def settle_broadcast(self, value: Value, shape: Value) -> None:
+        """Learn whether the axes of a broadcast that were unknown when it was made are stretched."""
+        if not fixed(value) or shape.content is None or isinstance(self.facts, _Nothing):
+            return
+        for d, wanted in zip(reversed(value.shape), reversed(shape.content), strict=False):
+            x, y = self.facts.value(d), self.facts.value(wanted)
+            if d not in (1, wanted) and x is not None and y is not None and (x == y or x == 1):
+                self.facts.learn(d, wanted if x == y else 1)
 
 
 class _Retyper(_Closer):
     """Closes a closed graph again. `sizes` says what the old graph's symbols are in the new one."""
 
-    def __init__(self) -> None:
-        super().__init__(Facts({}))
-        self.sizes: dict[Symbol, Dim] = {}
+    def __init__(self, facts: Facts) -> None:
+        super().__init__(facts)
+        self.sizes: dict[Symbol, Dim] = dict(facts.known)
 
     def body(self, builder: ClosingBuilder, old: Graph, params: Sequence[Value], new: Sequence[Value]) -> None:
         """One region; what its parameters bind is known by new names."""
@@ -51,6 +73,8 @@ class _Retyper(_Closer):
     def results(self, builder: ClosingBuilder, node: Node) -> Sequence[Value]:
         """The new values of a node's results."""
         attrs = renamed_attrs(node.attrs, self.sizes)
+        if node.op.name == "broadcast" and isinstance(builder, _Builder):
+            builder.settle_broadcast(*(builder.local(self.values[v]) for v in node.operands))
         made = super().results(builder, node if attrs is node.attrs else replace(node, attrs=attrs))
         self.learn(node.graph, node.results, made)
         return made
@@ -72,27 +96,26 @@ class _Retyper(_Closer):
 
 def vague(graph: Graph) -> bool:
     """Whether any tensor of a program has a size without a name."""
-    return any(isinstance(v.type, TensorType) and (v.type.shape is None or None in v.type.shape)
-               for node in all_nodes(graph) for v in (*node.results, *(p for r in node.regions for p in r.params)))
+    return any(isinstance(v.type, TensorType) and not fixed(v) for node in all_nodes(graph)
+               for v in (*node.results, *(p for r in node.regions for p in r.params)))
 
 
-def retype(graph: Graph) -> Graph:
-    """`graph` with types as good as they can be said now; the same object where that cannot be decided."""
+def retype(graph: Graph, facts: Facts | None = None) -> Graph:
+    """`graph` with types as good as they can be said now. `facts`, if given, learns what the first feeds decide."""
     if any(node.op.name == "fused" for node in all_nodes(graph)):
-        return graph
-    closer = _Retyper()
-    builder = _Builder(Graph(graph.name), None, closer.facts)
-    new = [builder.param(p.type, p.content, p.hint) for p in graph.params]
-    builder.graph.binds = {s for p in graph.params for s in _own(p)}
-    try:
-        closer.body(builder, graph, graph.params, new)
-    except Unsettled:
-        return graph
-    builder.graph.sealed = True
-    return dce(loosen(builder.graph))
-
-
-def _own(param: Value) -> list[Symbol]:
-    found = [d.symbol for d in (*dims(param.type), *(param.content or ())) if isinstance(d, Expr)]
-    return [s for s in found if s is not None]
-
+        raise ValueError("types can be said again before kernels are made only: this graph has fused nodes")
+    if facts is None:
+        facts = _Nothing({}, given={s for p in graph.params for s in mentioned(p)})
+    for _ in range(RESTARTS):
+        closer = _Retyper(facts)
+        builder = _Builder(Graph(graph.name), None, facts)
+        new = [builder.param(renamed_type(p.type, facts.known), renamed_content(p.content, facts.known), p.hint)
+               for p in graph.params]
+        builder.graph.binds.update(s for p in new for s in standing(p))
+        try:
+            closer.body(builder, graph, graph.params, new)
+        except Learned:
+            continue
+        builder.graph.sealed = True
+        return dce(loosen(builder.graph))
+    raise RuntimeError("the sizes of this graph do not settle; please report it with the program")

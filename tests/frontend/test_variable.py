@@ -75,13 +75,20 @@ def test_reading_before_initialisation(sess: Any) -> None:
         sess.run(w + 1.0)
     assert not sess.run(tf.is_variable_initialized(w))
     assert list(sess.run(tf.report_uninitialized_variables())) == [b"w"]
-    with pytest.raises(tf.errors.FailedPreconditionError):
-        sess.run(tf.assert_variables_initialized())
     init(sess)
     assert sess.run(w) == 1.0
     assert sess.run(tf.is_variable_initialized(w))
     assert list(sess.run(tf.report_uninitialized_variables())) == []
-    sess.run(tf.assert_variables_initialized())
+
+
+def test_assert_variables_initialized(sess: Any) -> None:
+    w = tf.Variable(1.0)
+    check = tf.assert_variables_initialized()
+    for op in (check, w.value().op):
+        with pytest.raises(tf.errors.FailedPreconditionError):
+            sess.run(op)
+    init(sess)
+    sess.run(check)
 
 
 def test_no_variables(sess: Any) -> None:

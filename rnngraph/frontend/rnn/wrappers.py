@@ -9,6 +9,8 @@ import hashlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from rnngraph.frontend import convert, math, nest, nn_ops, random_ops
 from rnngraph.frontend.graph import Tensor, get_default_graph
 from rnngraph.frontend.nest import Nest
@@ -20,9 +22,10 @@ from rnngraph.ir.types import as_dtype
 
 def _probability(value: Any, name: str) -> Any:
     """A keep probability as a float where it is constant, else as the tensor. Raises ValueError outside [0, 1]."""
-    known = convert.constant_value(value) if isinstance(value, Tensor) else value
+    tensor = value if isinstance(value, int | float | np.generic) else convert.convert_to_tensor(value)
+    known = convert.constant_value(tensor) if isinstance(tensor, Tensor) else tensor
     if known is None:
-        return value
+        return tensor
     number = float(known)
     if not 0 <= number <= 1:
         raise ValueError(f"Parameter {name} must be between 0 and 1: got {number}")
