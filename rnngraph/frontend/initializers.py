@@ -1,22 +1,25 @@
-"""Initializers: objects `init(shape, dtype=None, partition_info=None)` that give a variable its first value."""
+"""Initializers: objects `init(shape, dtype=None, partition_info=None)` that give a variable its first value.
+
+The module is also the namespace `tf.initializers`.
+"""
 
 from __future__ import annotations
 
 import math as stdlib_math
 from collections.abc import Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 import rnngraph.ops.linalg  # noqa: F401 - declares qr
-from rnngraph.frontend import array, linalg, math, random_ops
-from rnngraph.frontend.convert import constant
+from rnngraph.frontend import array, convert, linalg, math, random_ops
 from rnngraph.frontend.graph import Tensor
 from rnngraph.frontend.shapes import as_shape
-from rnngraph.frontend.variable_sets import global_variables_initializer as _global_variables_initializer
-from rnngraph.frontend.variable_sets import local_variables_initializer as _local_variables_initializer
-from rnngraph.frontend.variable_sets import variables_initializer as _variables_initializer
+from rnngraph.frontend.variable_sets import (
+    global_variables_initializer,
+    local_variables_initializer,
+    variables_initializer,
+)
 from rnngraph.ir.types import DType, as_dtype, float32
 
 
@@ -88,7 +91,7 @@ class constant_initializer(Initializer):  # noqa: N801
                  verify_shape: bool | None = None) -> Tensor:
         """The value as a constant of that shape."""
         verify = self._verify_shape if verify_shape is None else verify_shape
-        return constant(self.value, dtype=self.dtype if dtype is None else as_dtype(dtype), shape=_sizes(shape),
+        return convert.constant(self.value, dtype=self.dtype if dtype is None else as_dtype(dtype), shape=_sizes(shape),
                         verify_shape=verify)
 
     def get_config(self) -> dict[str, Any]:
@@ -244,7 +247,7 @@ class identity_initializer(Initializer):  # noqa: N801
         if len(sizes) != 2:
             raise ValueError(f"Identity matrix initializer can only be used for 2D matrices, not for shape {sizes}.")
         wanted = self.dtype if dtype is None else as_dtype(dtype)
-        return constant(np.eye(sizes[0], sizes[1]) * self.gain, dtype=wanted)
+        return convert.constant(np.eye(sizes[0], sizes[1]) * self.gain, dtype=wanted)
 
 
 def glorot_uniform_initializer(seed: int | None = None, dtype: Any = float32) -> variance_scaling_initializer:
@@ -257,11 +260,17 @@ def glorot_normal_initializer(seed: int | None = None, dtype: Any = float32) -> 
     return variance_scaling_initializer(1.0, "fan_avg", "normal", seed, dtype)
 
 
-initializers = SimpleNamespace(
-    zeros=zeros_initializer, ones=ones_initializer, constant=constant_initializer,
-    random_uniform=random_uniform_initializer, random_normal=random_normal_initializer,
-    truncated_normal=truncated_normal_initializer, uniform_unit_scaling=uniform_unit_scaling_initializer,
-    variance_scaling=variance_scaling_initializer, orthogonal=orthogonal_initializer, identity=identity_initializer,
-    variables=_variables_initializer, global_variables=_global_variables_initializer,
-    local_variables=_local_variables_initializer)
-"""The namespace `tf.initializers`."""
+# The names of `tf.initializers`, which is this module.
+zeros = zeros_initializer
+ones = ones_initializer
+constant = constant_initializer
+random_uniform = random_uniform_initializer
+random_normal = random_normal_initializer
+truncated_normal = truncated_normal_initializer
+uniform_unit_scaling = uniform_unit_scaling_initializer
+variance_scaling = variance_scaling_initializer
+orthogonal = orthogonal_initializer
+identity = identity_initializer
+variables = variables_initializer
+global_variables = global_variables_initializer
+local_variables = local_variables_initializer

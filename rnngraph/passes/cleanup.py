@@ -16,28 +16,15 @@ from rnngraph.ir.op import OPS
 from rnngraph.ir.rewrite import Rule, apply_rules
 from rnngraph.ir.sizes import Dim, Expr, Symbol
 from rnngraph.ir.types import Type
-from rnngraph.ir.walk import Rebuilder, all_nodes, dims
-from rnngraph.passes.close.prune import prune
+from rnngraph.ir.walk import Rebuilder, dims
+from rnngraph.passes.close.sizes import Facts
+from rnngraph.passes.dce import dce
 from rnngraph.passes.edges import bridge, loosen
 from rnngraph.passes.folding import RULES, constants, kept
 from rnngraph.passes.known import array_of, cheap, clone, lists_in, pure
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
 from rnngraph.passes.rename import rename
-
-# --- dce ---------------------------------------------------------------------------------------------------------
-
-
-def _slots(graph: Graph) -> tuple[int, int, int]:
-    """How many nodes, operands and results a program has."""
-    nodes = list(all_nodes(graph))
-    return len(nodes), sum(len(n.operands) for n in nodes), sum(len(n.results) for n in nodes)
-
-
-def dce(graph: Graph) -> Graph:
-    """`graph` without what is dead."""
-    pruned = prune(graph, keep_effects=True, closed=True)
-    return graph if _slots(pruned) == _slots(graph) else pruned
-
+from rnngraph.passes.retype import settled
 
 # --- localize ----------------------------------------------------------------------------------------------------
 
@@ -107,13 +94,13 @@ def _inline(node: Node) -> Sequence[Value] | None:
     return [rb.value(v) for v in region.results]
 
 
-def fold(graph: Graph) -> Graph:
+def fold(graph: Graph, facts: Facts | None = None) -> Graph:
     """`graph` with the rules of `folding` applied until none fits."""
     computed = tuple(name for name, op in OPS.items() if pure(op))
     rules = (Rule("constants", computed, kept(constants)), *RULES, Rule("if", ("if",), _inline))
     bridged = bridge(graph)
     new = apply_rules(bridged, rules, mark="")
-    return graph if new is bridged else dce(loosen(new))
+    return graph if new is bridged else settled(dce(loosen(new)), facts)
 
 
 # --- cse ---------------------------------------------------------------------------------------------------------
@@ -173,8 +160,11 @@ class _Sharer:
         return first.results
 
 
-def cse(graph: Graph) -> Graph:
+def cse(graph: Graph, facts: Facts | None = None) -> Graph:
     """`graph` with equal pure nodes of a region made once."""
     work = _Sharer()
     new = Rebuilder(work.rule).graph(graph)
-    return rename(loosen(new), work.sizes) if work.merged else graph
+    return settled(rename(loosen(new), work.sizes), facts) if work.merged else graph
+
+
+__all__ = ["cse", "dce", "fold", "localize"]

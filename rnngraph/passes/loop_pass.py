@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from rnngraph.ir.graph import Graph, Node, Value, building
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.passes.cleanup import dce
+from rnngraph.passes.dce import dce
 from rnngraph.passes.edges import loosen
 from rnngraph.passes.regions import Edit, Edited, edit_loop
 from rnngraph.passes.rename import rename

@@ -4,7 +4,7 @@
     rows(%a=%x, %b=%x)                   ->  rows(%a=%x)                     a row twice; a stack twice
     rows(%a=%x) yield stacks(%a)         ->  %x                              a row handed through
     captures(%C=%c) yield stacks(%C)     ->  broadcast of %c outside         the same row at every step
-    rows(%z=broadcast %c)                ->  captures(%C=%c)                 the same
+    rows(%z=broadcast %c)                ->  captures(%C=%c)                 the same, also for lists
     rows(%i=iota)                        ->  %t, or n - 1 - %t in a reverse loop
     yield stacks(%t)                     ->  iota outside
     trips of a loop that only its limit ends  ->  the limit
@@ -113,6 +113,9 @@ class _Slots(LoopPass):
             at = at_row(position, node.attrs["reverse"], size_of(p.limit) if p.limit is not None else None)
             if at is not None and at.start is not None:
                 return lambda: step_value(at, rb.values[p.body.params[0]], param.type.dtype)
+        same = _captured(outer)
+        if same is not None:
+            return lambda: rb.value(same)
         if is_op(outer, "broadcast") and outer.node is not None and fixed(outer) and outer.tensor.rank:
             source = outer.node.operands[0]
             if is_op(source, "expand_dims") and source.node is not None and source.node.attrs["axis"] == 0:
@@ -152,6 +155,17 @@ class _Slots(LoopPass):
         if value in p.body_captures or cheap(value):
             return lambda made: _repeated(rb, p, value, outer)
         return None
+
+
+def _captured(stack: Value) -> Value | None:
+    """The value that each row of a loop's stack is, if that is what the loop captured."""
+    if stack.node is None or not is_op(stack, "loop"):
+        return None
+    p = parts(stack.node)
+    if not len(p.carry) <= stack.index < len(stack.node.results) - 1:
+        return None
+    value = p.body.results[stack.index]
+    return p.captures[p.body_captures.index(value)] if value in p.body_captures else None
 
 
 def _spread(rb: Rebuilder, source: Value, param: Value) -> Value:

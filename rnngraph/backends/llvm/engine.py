@@ -105,6 +105,8 @@ class Program:
         """Cut the nodes into native stretches and host steps."""
         bound: set[Symbol] = set()
         known: set[Symbol] = set()
+        for p in self.graph.params:
+            known |= type_symbols(p.type) | {s for d in p.content or () for s in symbols(d)}
         for node in self.graph.nodes:
             why = why_host(node)
             if why is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import threading
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,21 +18,21 @@ from rnngraph.runtime import interrupts
 
 _RUN = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
                         ctypes.c_void_p)
+_FLAG = ctypes.addressof(interrupts.FLAG)
 ALIGNMENT = 64
 """Vector loads and stores that cross cache lines cost up to three times as much."""
 
 
-def aligned(shape: Sequence[int], dtype: Any) -> Any:
-    """An uninitialised array whose data start at a cache line."""
-    count = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    raw = np.empty(count + ALIGNMENT, np.uint8)
-    start = -raw.__array_interface__["data"][0] % ALIGNMENT
-    return raw[start:start + count].view(dtype).reshape(shape)
-
-
 def _address(array: Any) -> int:
+    """Where an array's data are; `array.ctypes` would cost more than a short run."""
     address: int = array.__array_interface__["data"][0]
     return address
+
+
+def aligned(shape: Sequence[int], dtype: np.dtype[Any]) -> Any:
+    """An uninitialised array whose data start at a cache line."""
+    raw = np.empty(math.prod(shape) * dtype.itemsize + ALIGNMENT, np.uint8)
+    return np.ndarray(shape, dtype, raw, -_address(raw) % ALIGNMENT)
 
 
 class Segment:
@@ -43,41 +44,61 @@ class Segment:
         self.bins = tuple(bins)
         self.run: Callable[..., int] = _RUN(library.address("run"))
         self.constants = [np.ascontiguousarray(plan.constants[i]) for i in sorted(plan.constants)]
-        self.arena_sizes: dict[tuple[int, ...], int] = {}
+        self.fixed = [_address(a) for a in self.constants]
+        self.layouts: dict[tuple[int, ...], _Layout] = {}
+        self.dtypes = [v.type.dtype.numpy for v in plan.outputs]
         self.arenas: list[Any] = []
-        self.lock = threading.Lock()
 
     def __call__(self, inputs: Sequence[Any], sizes: Mapping[Symbol, int]) -> tuple[int, list[Any]]:
         """Status (see `emit`) and outputs."""
-        plan = self.plan
-        values = tuple(sizes.get(s, 0) for s in plan.symbols)
-        arrays = [np.ascontiguousarray(a) for a in inputs]
-        outputs = [aligned(_shape(v.type, sizes), v.type.dtype.numpy) for v in plan.outputs]
-        addresses = [_address(a) for a in (*arrays, *self.constants)]
-        pointers = (ctypes.c_void_p * max(1, len(addresses)))(*addresses)
-        targets = (ctypes.c_void_p * max(1, len(outputs)))(*[_address(a) for a in outputs])
-        numbers = (ctypes.c_int64 * max(1, len(values)))(*values)
-        arena = self.arena(values, sizes)
+        values = tuple([sizes.get(s, 0) for s in self.plan.symbols])
+        layout = self.layouts.get(values) or self.layout(values)
+        arrays = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in inputs]
+        outputs = [aligned(s, d) for s, d in zip(layout.shapes, self.dtypes, strict=True)]
+        pointers = layout.pointers(*[_address(a) for a in arrays], *self.fixed)
+        targets = layout.targets(*[_address(a) for a in outputs])
+        arena = self.arena(layout.arena)
         interrupts.watch()
         interrupts.FLAG.value = 0
-        status = self.run(pointers, targets, numbers, _address(arena), ctypes.addressof(interrupts.FLAG))
-        with self.lock:
-            self.arenas.append(arena)
+        status = self.run(pointers, targets, layout.numbers, _address(arena), _FLAG)
+        self.arenas.append(arena)
         if status == -1:
             interrupts.FLAG.value = 0
             raise KeyboardInterrupt
         return status, outputs
 
-    def arena(self, values: tuple[int, ...], sizes: Mapping[Symbol, int]) -> Any:
+    def layout(self, values: tuple[int, ...]) -> _Layout:
+        """What depends on the sizes alone, kept for the next call with the same ones."""
+        known = dict(zip(self.plan.symbols, values, strict=True))
+        shapes = [_shape(v.type, known) for v in self.plan.outputs]
+        need = sum(evaluate(b, known) for b in self.bins)
+        numbers = (ctypes.c_int64 * max(1, len(values)))(*values)
+        made = _Layout(shapes, need, numbers,
+                       ctypes.c_void_p * max(1, len(self.plan.inputs) + len(self.constants)),
+                       ctypes.c_void_p * max(1, len(shapes)))
+        if len(self.layouts) > 1000:
+            self.layouts.clear()
+        self.layouts[values] = made
+        return made
+
+    def arena(self, need: int) -> Any:
         """Working memory of the right size, not used by another thread now."""
-        need = self.arena_sizes.get(values)
-        if need is None:
-            known = {s: sizes.get(s, 0) for s in self.plan.symbols}
-            need = sum(evaluate(b, known) for b in self.bins) + ALIGNMENT
-            self.arena_sizes[values] = need
-        with self.lock:
-            found = self.arenas.pop() if self.arenas else None
-        return found if found is not None and found.nbytes >= need else aligned((need,), np.uint8)
+        try:
+            found = self.arenas.pop()
+        except IndexError:
+            found = None
+        return found if found is not None and found.nbytes >= need else aligned((need,), np.dtype(np.uint8))
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Shapes of the outputs, bytes of the arena, sizes and pointer arrays for one set of sizes."""
+
+    shapes: list[tuple[int, ...]]
+    arena: int
+    numbers: Any
+    pointers: Any
+    targets: Any
 
 
 def _shape(t: Any, sizes: Mapping[Symbol, int]) -> tuple[int, ...]:

@@ -197,9 +197,10 @@ class AdadeltaOptimizer(_Elementwise):
         rate, rho, epsilon = self._hyper(var, "lr", "rho", "epsilon")
         squares, steps = slots
         squares = squares * rho + math.square(grad) * (1 - rho)
-        step = math.sqrt(steps + epsilon) / math.sqrt(squares + epsilon) * grad
-        steps = steps * rho + math.square(step) * (1 - rho)
-        return rate * step, squares, steps
+        scaled = math.rsqrt(squares + epsilon) * grad
+        steps = steps * rho + math.square(math.sqrt(steps + epsilon) * scaled) * (1 - rho)
+        # As r1.4's kernels compute it (and its check values have it), the step is scaled by the average that it is in.
+        return rate * (math.sqrt(steps + epsilon) * scaled), squares, steps
 
 
 class FtrlOptimizer(_Elementwise):
