@@ -24,7 +24,7 @@ contrib_rnn = tf.contrib.rnn
 seq2seq = tf.contrib.legacy_seq2seq
 
 
-def A(shape: Any, off: float, s: float) -> Any:  # noqa: N802 (its name in golden.md)
+def A(shape: Any, off: float, s: float) -> Any:
     """The array of golden.md."""
     shape = [int(d) for d in shape]
     return (s * np.sin(off + np.arange(int(np.prod(shape))))).reshape(shape).astype(np.float32)
@@ -172,7 +172,8 @@ def compare_sums(wanted: dict[str, Any], gradients: dict[str, Any], run: Callabl
             continue
         assert gradient is not None, name
         value = run(tf.convert_to_tensor(gradient))
-        np.testing.assert_allclose([value.sum(), np.abs(value).sum()], sums, atol=TOLERANCE, rtol=TOLERANCE, err_msg=name)
+        got = [value.sum(), np.abs(value).sum()]
+        np.testing.assert_allclose(got, sums, atol=TOLERANCE, rtol=TOLERANCE, err_msg=name)
 
 
 def gradients_of(loss: Any, named: dict[str, Any]) -> dict[str, Any]:

@@ -221,6 +221,11 @@ class Variable:
 
     _as_graph_element = _ref
 
+    @property
+    def _ref_value(self) -> Value:
+        """What gradients for the variable are taken for: so that all reads count."""
+        return self._variable.value
+
     def initialized_value(self) -> Tensor:
         """The value, or the initial value as long as there is none."""
         graph = self.graph

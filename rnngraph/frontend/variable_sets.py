@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rnngraph.frontend.array import boolean_mask, stack
+from rnngraph.frontend.array import boolean_mask, identity, stack
 from rnngraph.frontend.control import group, no_op
 from rnngraph.frontend.convert import constant
 from rnngraph.frontend.graph import Operation, Tensor, emit, get_default_graph
@@ -77,16 +77,19 @@ def report_uninitialized_variables(var_list: Sequence[Any] | None = None,
         return result
 
 
-def assert_variables_initialized(var_list: Sequence[Any] | None = None) -> Operation | None:
-    """An op that raises FailedPreconditionError if a variable has no value; None if there are no variables.
+def assert_variables_initialized(var_list: Sequence[Any] | None = None) -> Tensor | None:
+    """A tensor [number of variables] whose evaluation raises FailedPreconditionError if a variable has no value.
 
-    Source: tf.assert_variables_initialized.
+    None if there are no variables. Source: tf.assert_variables_initialized.
     """
     if var_list is None:
         var_list = global_variables() + local_variables()
     if not var_list:
         return None
-    return group(*[emit(READ, [v._ref()], type="Identity") for v in var_list], name="assert_variables_initialized")
+    with name_scope("assert_variables_initialized"):
+        graph = var_list[0].graph
+        with graph.control_dependencies([emit(READ, [v._ref()], type="Identity") for v in var_list]):
+            return identity(constant([0] * len(var_list)))
 
 
 def _old(name: str, new: Callable[..., Any]) -> Callable[..., Any]:

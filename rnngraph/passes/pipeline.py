@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.rewrite import Pass, run_pipeline
 from rnngraph.passes.cleanup import cse, dce, fold, localize
+from rnngraph.passes.hoist import hoist
 from rnngraph.passes.raise_loops import raise_loops
 from rnngraph.passes.fuse import fuse
 
@@ -30,6 +31,8 @@ TIDY: tuple[Step, ...] = (
 
 LOOPS: tuple[Step, ...] = (
     ("raise_loops", raise_loops),
+    ("hoist", hoist),
+    ("cse", cse),
     # accumulate: carry a' = a + f -> stack of f, then a sum (reassociates)
     # fission: what does not depend on the carry, batched, before and after the recurrence
 )

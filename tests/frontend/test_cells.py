@@ -359,7 +359,7 @@ def test_the_same_object_twice_shares() -> None:
         step(rnn_cell.MultiRNNCell([twice, twice]), depth=3)
 
 
-# --- wrappers of nn.rnn_cell ------------------------------------------------------------------------------------------
+# --- wrappers of nn.rnn_cell ----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("wrapper", [rnn_cell.DropoutWrapper, rnn_cell.ResidualWrapper])
 def test_wrappers_want_cells(wrapper: Any) -> None:
@@ -460,7 +460,7 @@ def test_device_wrapper(graph: Any) -> None:
     assert names()[0] == "gru_cell/gates/kernel"
 
 
-# --- contrib wrappers ---------------------------------------------------------------------------------------------------
+# --- contrib wrappers -----------------------------------------------------------------------------------------------
 
 def test_embedding_wrapper() -> None:
     cell = contrib.EmbeddingWrapper(rnn_cell.GRUCell(3), 4, 5)
@@ -521,7 +521,7 @@ def test_highway_and_compiled() -> None:
         step(contrib.HighwayWrapper(rnn_cell.GRUCell(3)))
 
 
-# --- contrib cells --------------------------------------------------------------------------------------------------------
+# --- contrib cells --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize(("make", "wanted"), [
     (lambda: contrib.UGRNNCell(3), {"ugrnn_cell/kernel": [7, 6], "ugrnn_cell/bias": [6]}),
@@ -647,7 +647,7 @@ def test_left_out_cells_say_so() -> None:
         contrib.Conv2DLSTMCell(input_shape=[5, 5, 3], output_channels=4, kernel_shape=[3, 3])
 
 
-# --- fused cells ----------------------------------------------------------------------------------------------------------
+# --- fused cells ----------------------------------------------------------------------------------------------------
 
 def test_fused_lstm_equals_the_stepwise_one() -> None:
     x = np.random.RandomState(0).randn(4, 3, 2).astype(np.float32)

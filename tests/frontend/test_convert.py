@@ -236,7 +236,7 @@ def test_assertions_at_once() -> None:
         verify_ops.assert_rank(p, 3)
     with pytest.raises(ValueError, match="must have rank at least 3"):
         verify_ops.assert_rank_at_least(p, 3)
-    assert verify_ops.assert_rank(p, 2).name == "assert_rank/static_checks_determined_all_ok"
+    assert verify_ops.assert_rank(p, 2).type == "NoOp"
     with pytest.raises(TypeError, match="integer type"):
         verify_ops.assert_integer(p)
     with pytest.raises(TypeError, match="must be of type"):

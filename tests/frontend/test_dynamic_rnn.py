@@ -68,7 +68,7 @@ def gru(n: int = 2) -> Any:
     return rnn_cell.GRUCell(n)
 
 
-# --- errors at construction -------------------------------------------------------------------------------------------
+# --- errors at construction -----------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("time_major", [False, True])
 @pytest.mark.parametrize(("inputs", "phrase"), [
@@ -160,7 +160,7 @@ def test_output_size_must_be_true_and_known() -> None:
         tf.nn.dynamic_rnn(cell, x_of(2, 3, 4), **F32)
 
 
-# --- names and shapes ---------------------------------------------------------------------------------------------------
+# --- names and shapes -----------------------------------------------------------------------------------------------
 
 def test_names(graph: Any) -> None:
     out, state = tf.nn.dynamic_rnn(rnn_cell.BasicLSTMCell(2), x_of(2, 3, 4), sequence_length=[1, 2], **F32)
@@ -230,7 +230,7 @@ def test_numpy_inputs_and_states() -> None:
         np.testing.assert_allclose(evaluate(state), 1 + data(3, 3, 2).sum(0 if time_major else 1), rtol=1e-5)
 
 
-# --- values ---------------------------------------------------------------------------------------------------------------
+# --- values ---------------------------------------------------------------------------------------------------------
 
 def test_lengths_of_any_kind() -> None:
     x = data(5, 3, 2)
@@ -355,7 +355,7 @@ def test_padding_gets_no_gradient() -> None:
     assert got[0, 0].any() and not got[0, 1:].any() and not got[1, 2:].any()
 
 
-# --- bidirectional --------------------------------------------------------------------------------------------------------
+# --- bidirectional --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("time_major", [False, True])
 @pytest.mark.parametrize("lengths", [None, [1, 3]])
@@ -410,7 +410,7 @@ def test_stack_of_bidirectional_layers() -> None:
             contrib.stack_bidirectional_dynamic_rnn(bad[0], bad[1], x, initial_states_fw=bad[2], **F32)
 
 
-# --- raw_rnn --------------------------------------------------------------------------------------------------------------
+# --- raw_rnn --------------------------------------------------------------------------------------------------------
 
 def test_raw_rnn_equals_dynamic_rnn() -> None:
     x, lengths = tf.constant(data(4, 3, 2)), tf.constant([4, 2, 0])

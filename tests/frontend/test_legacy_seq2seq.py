@@ -52,7 +52,7 @@ def gru(n: int = 2) -> Any:
     return rnn_cell.GRUCell(n)
 
 
-# --- tied -----------------------------------------------------------------------------------------------------------------
+# --- tied -----------------------------------------------------------------------------------------------------------
 
 def test_tied_is_one_run_over_both_lists() -> None:
     cell = gru(3)
@@ -135,7 +135,7 @@ def test_tied_shares_in_all_cells(make: Any) -> None:
     assert len(names()) == 2 * count and outs[0].shape.as_list() == [2, 2]
 
 
-# --- plain decoders ---------------------------------------------------------------------------------------------------------
+# --- plain decoders -------------------------------------------------------------------------------------------------
 
 def test_rnn_decoder_feeds_what_the_function_makes() -> None:
     seen: list[int] = []
@@ -170,7 +170,7 @@ def test_basic_has_two_sets_of_variables() -> None:
     assert len(names()) == 12
 
 
-# --- embeddings -------------------------------------------------------------------------------------------------------------
+# --- embeddings -----------------------------------------------------------------------------------------------------
 
 def test_embedding_rnn_decoder_checks_the_projection() -> None:
     for w, b in (([2, 5], [4]), ([2, 4], [5])):
@@ -269,7 +269,7 @@ def test_one_to_many_errors() -> None:
         seq2seq.one2many_rnn_seq2seq(ids([0]), {"a": ids([0])}, gru(), {"b": gru()}, 3, {"a": 4}, 2)
 
 
-# --- attention ----------------------------------------------------------------------------------------------------------------
+# --- attention ------------------------------------------------------------------------------------------------------
 
 def test_attention_decoder_errors() -> None:
     state, memory = tf.zeros([2, 2]), tf.zeros([2, 3, 4])
@@ -309,7 +309,7 @@ def test_attention_reads_a_weighted_mean() -> None:
     np.testing.assert_allclose(*evaluate([from_all, from_one]), rtol=1e-5)
 
 
-# --- losses -------------------------------------------------------------------------------------------------------------------
+# --- losses ---------------------------------------------------------------------------------------------------------
 
 LOGITS = [data(2, 3) * (t + 1) for t in range(2)]
 TARGETS = [[0, 2], [1, 1]]
@@ -394,7 +394,7 @@ def test_loss_of_tensors_errors() -> None:
             tf.contrib.seq2seq.sequence_loss(*bad)
 
 
-# --- buckets ------------------------------------------------------------------------------------------------------------------
+# --- buckets --------------------------------------------------------------------------------------------------------
 
 def buckets_model(per_example_loss: bool = False) -> Any:
     """Two buckets over a basic model with three output symbols."""

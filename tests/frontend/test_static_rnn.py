@@ -156,7 +156,7 @@ def test_gradients_equal_those_of_the_loop() -> None:
         np.testing.assert_allclose(g, h, rtol=1e-4, atol=1e-6)
 
 
-# --- state saving ---------------------------------------------------------------------------------------------------------
+# --- state saving ---------------------------------------------------------------------------------------------------
 
 class Saver:
     """Keeps states in variables."""
@@ -196,7 +196,7 @@ def test_state_saving_errors() -> None:
         tf.nn.static_state_saving_rnn(rnn_cell.BasicLSTMCell(2), x, None, ("a", "b", "c"))
 
 
-# --- bidirectional --------------------------------------------------------------------------------------------------------
+# --- bidirectional --------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("lengths", [None, [1, 3]])
 def test_bidirectional_as_the_dynamic_one(lengths: Any) -> None:

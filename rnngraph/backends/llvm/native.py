@@ -53,7 +53,7 @@ class Segment:
         """Status (see `emit`) and outputs."""
         values = tuple([sizes.get(s, 0) for s in self.plan.symbols])
         layout = self.layouts.get(values) or self.layout(values)
-        arrays = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in inputs]
+        arrays = [a if type(a) is np.ndarray and a.flags.c_contiguous else np.ascontiguousarray(a) for a in inputs]
         outputs = [aligned(s, d) for s, d in zip(layout.shapes, self.dtypes, strict=True)]
         pointers = layout.pointers(*[_address(a) for a in arrays], *self.fixed)
         targets = layout.targets(*[_address(a) for a in outputs])

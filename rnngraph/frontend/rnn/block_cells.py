@@ -1,9 +1,9 @@
 """The cells that r1.4 has as fused kernels: LSTMBlockCell, GRUBlockCell, LSTMBlockFusedCell (cells.md, 5).
 
-Here they are compositions of ordinary ops, with r1.4's variable names, and with its gradients: clipping is ignored in the
-backward pass, and LSTMBlockCell (not the fused cell) takes the peepholes of f and o for each other there, which
-golden.json holds fast. float64 works as well as float32.
-Source: tf.contrib.rnn (contrib/rnn/python/ops/{lstm_ops,gru_ops}.py).
+Here they are compositions of ordinary ops, with r1.4's variable names, and with its gradients: clipping is ignored in
+the backward pass, and LSTMBlockCell (not the fused cell) takes the peepholes of f and o for each other there, which
+golden.json holds fast. float64 works as well as float32. Source: tf.contrib.rnn
+(contrib/rnn/python/ops/{lstm_ops,gru_ops}.py).
 """
 
 from __future__ import annotations
@@ -85,8 +85,8 @@ class _OwnScopeCell(RNNCell):
 class LSTMBlockCell(_OwnScopeCell):
     """LSTMCell's mathematics with optional peepholes and clipping. Source: tf.contrib.rnn.LSTMBlockCell.
 
-    Variables `lstm_cell/kernel [D+n, 4n]`, `bias [4n]`, `w_i_diag`, `w_o_diag`, `w_f_diag` `[n]`. State `LSTMStateTuple`.
-    Raises ValueError for an unknown depth and for a state that has not two members.
+    Variables `lstm_cell/kernel [D+n, 4n]`, `bias [4n]`, `w_i_diag`, `w_o_diag`, `w_f_diag` `[n]`. State
+    `LSTMStateTuple`. Raises ValueError for an unknown depth and for a state that has not two members.
     """
 
     def __init__(self, num_units: int, forget_bias: float = 1.0, cell_clip: float | None = None,
@@ -105,7 +105,7 @@ class LSTMBlockCell(_OwnScopeCell):
         """num_units."""
         return self._num_units
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:  # type: ignore[override]
         """One step: `[B, D]`, `(c, h)` -> output `[B, n]`, state."""
         if not nest.is_sequence(state) or len(state) != 2:
             raise ValueError(f"Expecting state to be a tuple with length 2: (c, h), got {state!r}")
@@ -128,8 +128,8 @@ def _one_size(num_units: int | None, cell_size: int | None) -> int:
 class GRUBlockCell(_OwnScopeCell):
     """GRUCell's mathematics. Source: tf.contrib.rnn.GRUBlockCell.
 
-    Variables `GRUBlockCell/w_ru [D+n, 2n]`, `b_ru` (ones), `w_c [D+n, n]`, `b_c` (zeros). Raises ValueError unless exactly
-    one of num_units and cell_size is given, and for unknown depths or a state of another width.
+    Variables `GRUBlockCell/w_ru [D+n, 2n]`, `b_ru` (ones), `w_c [D+n, n]`, `b_c` (zeros). Raises ValueError unless
+    exactly one of num_units and cell_size is given, and for unknown depths or a state of another width.
     """
 
     def __init__(self, num_units: int | None = None, cell_size: int | None = None) -> None:
@@ -154,7 +154,7 @@ class GRUBlockCell(_OwnScopeCell):
         w_c = get_variable("w_c", [rows, n], dtype=dtype)
         return w_ru, b_ru, w_c, _zeros([n], "b_c", dtype)
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:  # type: ignore[override]
         """One step: `[B, D]`, `[B, n]` -> output and state `[B, n]`."""
         x, h = as_tensor(inputs), as_tensor(state)
         depth, n = depth_of(x), depth_of(h, "state")
@@ -205,7 +205,7 @@ class _BlockStep(RNNCell):
         """n."""
         return self._block.num_units
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:  # type: ignore[override]
         """One step."""
         c, h = self._block.step(inputs, *state, self._variables)
         return h, LSTMStateTuple(c, h)
@@ -252,7 +252,8 @@ class LSTMBlockWrapper(FusedRNNCell):
             zeros.set_shape([x.shape[1].value, self.num_units])
             return LSTMStateTuple(zeros, zeros)
         if not nest.is_sequence(initial_state) or len(initial_state) != 2:
-            raise ValueError(f"Expecting initial_state to be a tuple with length 2: (c, h), or None; got {initial_state!r}")
+            raise ValueError("Expecting initial_state to be a tuple with length 2: (c, h), or None; "
+                             f"got {initial_state!r}")
         return LSTMStateTuple(*(convert.convert_to_tensor(leaf) for leaf in initial_state))
 
 

@@ -94,7 +94,7 @@ class RNNCell(Layer):
     Source: tf.nn.rnn_cell.RNNCell (tensorflow/python/ops/rnn_cell_impl.py).
     """
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> Any:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> Any:  # type: ignore[override]
         """Run one step. `scope` (string or VariableScope) matters only in the first call."""
         enter = scope if scope is not None else get_variable_scope()
         with variable_scope(enter, custom_getter=self.record_variable) as entered:

@@ -166,10 +166,11 @@ class CoupledInputForgetGateLSTMCell(RNNCell):
 
 
 class PhasedLSTMCell(RNNCell):
-    """LSTM whose memory opens in a learnt rhythm; inputs `(time [B, 1], x [B, D])`. Source: tf.contrib.rnn.PhasedLSTMCell.
+    """LSTM whose memory opens in a learnt rhythm; inputs `(time [B, 1], x [B, D])`.
 
-    Variables `kernel`, `bias` in the scopes `mask_gates`, `new_input`, `output_gate`; `period`, `phase`, `ratio_on` `[n]`.
-    The cycle's mod is taken as the identity in the gradient. State `LSTMStateTuple(n, n)`.
+    Variables `kernel`, `bias` in the scopes `mask_gates`, `new_input`, `output_gate`; `period`, `phase`, `ratio_on`
+    `[n]`. The cycle's mod is taken as the identity in the gradient. State `LSTMStateTuple(n, n)`.
+    Source: tf.contrib.rnn.PhasedLSTMCell.
     """
 
     def __init__(self, num_units: int, use_peepholes: bool = False, leak: float = 0.001, ratio_on: float = 0.1,
@@ -239,8 +240,9 @@ class PhasedLSTMCell(RNNCell):
 class GLSTMCell(RNNCell):
     """LSTM whose linear map is cut into groups of columns. Source: tf.contrib.rnn.GLSTMCell.
 
-    Variables `group<k>/kernel`, `bias_i`, `bias_j`, `bias_f`, `bias_o` `[n]`, `projection/kernel`. r1.4 gives all groups
-    the kernel of group 0; here each has its own. Raises ValueError where a size is not divisible by the groups.
+    Variables `group<k>/kernel`, `bias_i`, `bias_j`, `bias_f`, `bias_o` `[n]`, `projection/kernel`. r1.4 gives all
+    groups the kernel of group 0; here each has its own. Raises ValueError where a size is not divisible by the
+    groups.
     """
 
     def __init__(self, num_units: int, initializer: Any = None, num_proj: int | None = None, number_of_groups: int = 1,

@@ -75,7 +75,10 @@ class EmbeddingWrapper(_ScopedWrapper):
 
 
 class InputProjectionWrapper(_ScopedWrapper):
-    """`cell(act(linear(x, num_proj)), s)`; variables `kernel`, `bias`. Source: tf.contrib.rnn.InputProjectionWrapper."""
+    """`cell(act(linear(x, num_proj)), s)`; variables `kernel`, `bias`.
+
+    Source: tf.contrib.rnn.InputProjectionWrapper.
+    """
 
     def __init__(self, cell: Any, num_proj: int, activation: Activation | None = None, input_size: Any = None,
                  reuse: Any = None) -> None:
@@ -147,7 +150,7 @@ class HighwayWrapper(WrapperCell):
         transform = 1 - carry if self._coupled else self._gate("transform", x, -self._carry_bias_init)
         return x * carry + out * transform
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:  # type: ignore[override]
         """Run the inner cell and mix its outputs with its inputs."""
         outputs, new_state = self._cell(inputs, state, scope)
         nest.assert_same_structure(inputs, outputs)
@@ -167,7 +170,7 @@ class CompiledWrapper(WrapperCell):
         super().__init__(cell)
         self._compile_stateful = compile_stateful
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:  # type: ignore[override]
         """Run the inner cell."""
         result: tuple[Any, Any] = self._cell(inputs, state, scope)
         return result

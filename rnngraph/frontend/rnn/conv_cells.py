@@ -33,9 +33,9 @@ class ConvLSTMCell(RNNCell):
     """LSTM over images: input `[B] + input_shape`, gates by one SAME convolution of input and state.
 
     Variables `kernel [k..., C_in + C, 4C]`, `biases [4C]`. State `LSTMStateTuple` of `[B, space..., C]`. With
-    skip_connection the output (not the state, as r1.4 has it) is joined with the input. Only conv_ndims=1 is implemented:
-    NotImplementedError for 2 and 3. Raises ValueError for an input_shape of another rank.
-    Source: tf.contrib.rnn.ConvLSTMCell.
+    skip_connection the output (not the state, as r1.4 has it) is joined with the input. Only conv_ndims=1 is
+    implemented: NotImplementedError for 2 and 3. Raises ValueError for an input_shape of another rank. Source:
+    tf.contrib.rnn.ConvLSTMCell.
     """
 
     def __init__(self, conv_ndims: int, input_shape: Sequence[int], output_channels: int, kernel_shape: Sequence[int],

@@ -148,9 +148,9 @@ class BasicLSTMCell(RNNCell):
 class LSTMCell(RNNCell):
     """LSTM with optional peepholes, cell clipping and projection. Source: tf.nn.rnn_cell.LSTMCell.
 
-    Variables `kernel [D+m, 4n]`, `bias [4n]`, `w_f_diag`, `w_i_diag`, `w_o_diag` `[n]`, `projection/kernel [n, m]` where
-    m = num_proj or n. State `LSTMStateTuple(c [B, n], m [B, m])` or their concatenation. Raises ValueError for a
-    num_proj of 0 or less (r1.4 projects to nothing). Shards cut a kernel into variables `kernel/part_<i>`.
+    Variables `kernel [D+m, 4n]`, `bias [4n]`, `w_f_diag`, `w_i_diag`, `w_o_diag` `[n]`, `projection/kernel [n, m]`
+    where m = num_proj or n. State `LSTMStateTuple(c [B, n], m [B, m])` or their concatenation. Raises ValueError for
+    a num_proj of 0 or less (r1.4 projects to nothing). Shards cut a kernel into variables `kernel/part_<i>`.
     """
 
     def __init__(self, num_units: int, use_peepholes: bool = False, cell_clip: float | None = None,

@@ -1,8 +1,8 @@
 """dynamic_rnn: one loop over the time steps of a batch (dynamic_rnn.md, 1).
 
-The loop is structured from birth: inputs are the loop's rows, outputs its stacks, the state is what it carries; there are
-no TensorArrays. A state that holds TensorArrays takes the general `while_loop` instead.
-Source: tf.nn.dynamic_rnn (tensorflow/python/ops/rnn.py).
+The loop is structured from birth: inputs are the loop's rows, outputs its stacks, the state is what it carries; there
+are no TensorArrays. A state that holds TensorArrays takes the general `while_loop` instead. Source: tf.nn.dynamic_rnn
+(tensorflow/python/ops/rnn.py).
 """
 
 from __future__ import annotations
@@ -85,7 +85,8 @@ def _best_batch_size(leaves: Sequence[Tensor]) -> Any:
         if rank is not None and rank >= 2 and x.shape[1].value is not None:
             return x.shape[1].value
     rank_of(leaves[0], 3)
-    return array.shape(leaves[0])[1]
+    sizes: Any = array.shape(leaves[0])
+    return sizes[1]
 
 
 @dataclass
@@ -109,9 +110,9 @@ class _Run:
         outputs = flat_outputs(output, self.cell)
         for leaf in outputs:
             if leaf.dtype != self.dtype:
-                raise TypeError(f"The cell's output {leaf} has dtype {leaf.dtype.name}, but the outputs were asked to be "
-                                f"{self.dtype.name} (dtype, or else the state's dtype): cast the cell's output, or give "
-                                f"dtype=tf.{leaf.dtype.name}")
+                raise TypeError(f"The cell's output {leaf} has dtype {leaf.dtype.name}, but outputs were asked to be "
+                                f"{self.dtype.name} (dtype, or else the state's dtype): cast the cell's output, or "
+                                f"give dtype=tf.{leaf.dtype.name}")
         if self.lengths is not None:
             finished = math.greater_equal(time, self.lengths)
             outputs = [copy_through(finished, zero, new) for zero, new in zip(zeros, outputs, strict=True)]
@@ -126,7 +127,8 @@ class _Run:
         sizes = nest.flatten(self.cell.output_size)
         shapes = [size_shape(size, "The output size (cell.output_size)") for size in sizes]
         zeros = [] if self.lengths is None else zero_outputs(sizes, self.batch_size, self.dtype)
-        limit = array.shape(self.leaves[0])[0] if steps is None else scalar_int(steps, "strided_slice")
+        dynamic_shape: Any = array.shape(self.leaves[0])
+        limit = dynamic_shape[0] if steps is None else scalar_int(steps, "strided_slice")
         if any(isinstance(leaf, TensorArray) for leaf in nest.flatten(self.state)):
             outputs, state = self._general(limit, zeros, [TensorShape([batch, *shape]) for shape in shapes])
         else:
@@ -150,8 +152,10 @@ class _Run:
         def array_of(i: int, shape: TensorShape) -> TensorArray:
             return TensorArray(self.dtype, size=limit, tensor_array_name=f"dynamic_rnn_output_{i}", element_shape=shape)
 
-        def body(time: Tensor, arrays: Sequence[Any], state: Nest) -> tuple[Tensor, list[Any], Nest]:
-            outputs, new_state = self.step(time, [x[time] for x in self.leaves], state, zeros)
+        rows: list[Any] = list(self.leaves)
+
+        def body(time: Any, arrays: Sequence[Any], state: Nest) -> tuple[Any, list[Any], Nest]:
+            outputs, new_state = self.step(time, [x[time] for x in rows], state, zeros)
             written = [ta.write(time, out) for ta, out in zip(arrays, outputs, strict=True)]
             return time + 1, written, new_state
 
@@ -167,15 +171,17 @@ def dynamic_rnn(cell: Any, inputs: Nest, sequence_length: Any = None, initial_st
                 scope: str | VariableScope | None = None) -> tuple[Nest, Nest]:
     """Run `cell` over the time steps of `inputs` in a loop; (outputs, final state).
 
-    inputs: a tensor `[B, T, ...]` (`[T, B, ...]` if time_major) or a nest of them; T and B may be unknown, the rest not.
-    sequence_length: int vector `[B]`; past a row's length its outputs are zeros and its state is copied through.
-    initial_state: in the structure of `cell.state_size`, else zeros of `dtype`. Outputs: like `cell.output_size`, each
-    `[B, T] + size`, of `dtype` or else the state's dtype. `swap_memory` keeps what gradients need outside memory.
+    inputs: a tensor `[B, T, ...]` (`[T, B, ...]` if time_major) or a nest of them; T and B may be unknown, the rest
+    not. sequence_length: int vector `[B]`; past a row's length its outputs are zeros and its state is copied through.
+    initial_state: in the structure of `cell.state_size`, else zeros of `dtype`. Outputs: like `cell.output_size`,
+    each `[B, T] + size`, of `dtype` or else the state's dtype. `swap_memory` keeps what gradients need outside
+    memory.
 
-    Raises TypeError (phrases: `must be an instance of RNNCell`, `parallel_iterations`; a state built otherwise than the
-    cell's; outputs not of the dtype wanted) and ValueError (phrases: `to have rank at least 2`, `must have rank at least
-    3`, `must be accessible via shape inference`, `you must give a dtype`, `must be a vector`, `Unable to infer`, `not an
-    invariant for`, and for inputs that are None, empty or of differing sizes). Source: tf.nn.dynamic_rnn.
+    Raises TypeError (phrases: `must be an instance of RNNCell`, `parallel_iterations`; a state built otherwise than
+    the cell's; outputs not of the dtype wanted) and ValueError (phrases: `to have rank at least 2`, `must have rank
+    at least 3`, `must be accessible via shape inference`, `you must give a dtype`, `must be a vector`, `Unable to
+    infer`, `not an invariant for`, and for inputs that are None, empty or of differing sizes). Source:
+    tf.nn.dynamic_rnn.
     """
     check_cell(cell)
     leaves = input_leaves(inputs)

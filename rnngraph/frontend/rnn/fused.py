@@ -30,7 +30,10 @@ class FusedRNNCell:
 
 
 class FusedRNNCellAdaptor(FusedRNNCell):
-    """An ordinary cell as a FusedRNNCell, by `dynamic_rnn` or `static_rnn`. Source: tf.contrib.rnn.FusedRNNCellAdaptor."""
+    """An ordinary cell as a FusedRNNCell, by `dynamic_rnn` or `static_rnn`.
+
+    Source: tf.contrib.rnn.FusedRNNCellAdaptor.
+    """
 
     def __init__(self, cell: Any, use_dynamic_rnn: bool = False) -> None:
         check_cell(cell)
@@ -43,7 +46,8 @@ class FusedRNNCellAdaptor(FusedRNNCell):
         is_list = isinstance(inputs, list | tuple)
         if self._use_dynamic_rnn:
             x = array.stack([as_tensor(each) for each in inputs]) if is_list else as_tensor(inputs)
-            outputs, state = dynamic_rnn(self._cell, x, sequence_length, initial_state, dtype, time_major=True, scope=scope)
+            outputs, state = dynamic_rnn(self._cell, x, sequence_length, initial_state, dtype, time_major=True,
+                                         scope=scope)
             return array.unstack(outputs, num=len(inputs)) if is_list else outputs, state
         steps = list(inputs) if is_list else array.unstack(as_tensor(inputs))
         stepped, state = static_rnn(self._cell, steps, initial_state, dtype, sequence_length, scope)
@@ -70,5 +74,6 @@ class TimeReversedFusedRNN(FusedRNNCell):
     def __call__(self, inputs: Any, initial_state: Nest = None, dtype: Any = None, sequence_length: Any = None,
                  scope: str | VariableScope | None = None) -> tuple[Any, Any]:
         """Run over the whole sequence."""
-        outputs, state = self._cell(self._reversed(inputs, sequence_length), initial_state, dtype, sequence_length, scope)
+        turned = self._reversed(inputs, sequence_length)
+        outputs, state = self._cell(turned, initial_state, dtype, sequence_length, scope)
         return self._reversed(outputs, sequence_length), state

@@ -27,7 +27,8 @@ def _check_attention(decoder_inputs: Sequence[Any], num_heads: int, attention_st
     if not decoder_inputs:
         raise ValueError("Must provide at least 1 input to attention decoder, got none")
     if num_heads < 1:
-        raise ValueError(f"With less than 1 heads, use a non-attention decoder (rnn_decoder); got num_heads={num_heads}")
+        raise ValueError("With less than 1 heads, use a non-attention decoder (rnn_decoder); "
+                         f"got num_heads={num_heads}")
     if attention_states.shape.ndims != 3 or attention_states.shape[2].value is None:
         raise ValueError("Shape[2] of attention_states must be known: expected [batch, attn_length, attn_size], got "
                          f"{attention_states.shape}")
@@ -75,10 +76,10 @@ def attention_decoder(decoder_inputs: Sequence[Any], initial_state: Nest, attent
                       dtype: Any = None, scope: Scope = None, initial_state_attention: bool = False) -> Decoded:
     """Decode with attention over `attention_states [B, L, A]`; (outputs `[B, output_size]`, final cell state).
 
-    Each step mixes its input with the last reads, runs the cell, reads anew with the new state as query, and projects the
-    cell's output and the reads. The first reads are zeros, or of `initial_state` with initial_state_attention.
-    Raises ValueError (phrases: `Must provide at least 1 input`, `less than 1 heads`, `Shape[2] of attention_states must be
-    known`, `Could not infer input size`). Source: tf.contrib.legacy_seq2seq.attention_decoder.
+    Each step mixes its input with the last reads, runs the cell, reads anew with the new state as query, and projects
+    the cell's output and the reads. The first reads are zeros, or of `initial_state` with initial_state_attention.
+    Raises ValueError (phrases: `Must provide at least 1 input`, `less than 1 heads`, `Shape[2] of attention_states
+    must be known`, `Could not infer input size`). Source: tf.contrib.legacy_seq2seq.attention_decoder.
     """
     attention_states = convert.convert_to_tensor(attention_states)
     _check_attention(decoder_inputs, num_heads, attention_states)
@@ -111,17 +112,18 @@ def embedding_attention_decoder(decoder_inputs: Sequence[Any], initial_state: Ne
                                 initial_state_attention: bool = False) -> Decoded:
     """`attention_decoder` over embedded symbols; (outputs, final cell state).
 
-    Variable `embedding [num_symbols, embedding_size]`; `output_projection` (W, b) serves only to feed the previous symbol.
-    Raises ValueError for a bias of another shape. Source: tf.contrib.legacy_seq2seq.embedding_attention_decoder.
+    Variable `embedding [num_symbols, embedding_size]`; `output_projection` (W, b) serves only to feed the previous
+    symbol. Raises ValueError for a bias of another shape. Source:
+    tf.contrib.legacy_seq2seq.embedding_attention_decoder.
     """
     size = cell.output_size if output_size is None else output_size
     check_projection_shapes(output_projection, num_symbols, weights=False)
     with variable_scope(scope or "embedding_attention_decoder", dtype=dtype):
         embedding = get_variable("embedding", [num_symbols, embedding_size])
-        loop_function = feed_argmax(embedding, output_projection, update_embedding_for_previous) if feed_previous else None
+        fed = feed_argmax(embedding, output_projection, update_embedding_for_previous) if feed_previous else None
         embedded = [nn_ops.embedding_lookup(embedding, symbols) for symbols in decoder_inputs]
         return attention_decoder(embedded, initial_state, attention_states, cell, output_size=size, num_heads=num_heads,
-                                 loop_function=loop_function, initial_state_attention=initial_state_attention)
+                                 loop_function=fed, initial_state_attention=initial_state_attention)
 
 
 def embedding_attention_seq2seq(encoder_inputs: Sequence[Any], decoder_inputs: Sequence[Any], cell: Any,

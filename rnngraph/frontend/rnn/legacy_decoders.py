@@ -62,7 +62,8 @@ def basic_rnn_seq2seq(encoder_inputs: Sequence[Any], decoder_inputs: Iterable[An
     """Encode with a copy of `cell`, decode with `cell`; (decoder outputs, final decoder state).
 
     encoder_inputs: non-empty list of `[B, input_size]` (ValueError, phrase: `inputs must not be empty`). Variables
-    `basic_rnn_seq2seq/rnn/...` and `basic_rnn_seq2seq/rnn_decoder/...`. Source: tf.contrib.legacy_seq2seq.basic_rnn_seq2seq.
+    `basic_rnn_seq2seq/rnn/...` and `basic_rnn_seq2seq/rnn_decoder/...`. Source:
+    tf.contrib.legacy_seq2seq.basic_rnn_seq2seq.
     """
     with variable_scope(scope or "basic_rnn_seq2seq"):
         _, state = static_rnn(copy.deepcopy(cell), encoder_inputs, dtype=dtype)
@@ -74,11 +75,12 @@ def tied_rnn_seq2seq(encoder_inputs: Sequence[Any], decoder_inputs: Iterable[Any
                      return_all_states: bool = False) -> tuple[list[Any], Any]:
     """Encode and decode with the same `cell` and the same variables; (decoder outputs, final decoder state).
 
-    encoder_inputs: non-empty list of `[B, input_size]`; decoder_inputs: list of the same, may be empty (then the state is
-    the encoder's). dtype: of the encoder's zero state. Variables `combined_tied_rnn_seq2seq/tied_rnn_seq2seq/<cell>/...`;
-    `scope` replaces the second part. `return_all_states` gives the list of the states of all decoder steps, as r1.4's
-    page promises and its code does not. Raises ValueError (phrases: `inputs must not be empty`, `already exists`).
-    Source: tf.contrib.legacy_seq2seq.tied_rnn_seq2seq.
+    encoder_inputs: non-empty list of `[B, input_size]`; decoder_inputs: list of the same, may be empty (then the
+    state is the encoder's). dtype: of the encoder's zero state. Variables
+    `combined_tied_rnn_seq2seq/tied_rnn_seq2seq/<cell>/...`; `scope` replaces the second part. `return_all_states`
+    gives the list of the states of all decoder steps, as r1.4's page promises and its code does not. Raises
+    ValueError (phrases: `inputs must not be empty`, `already exists`). Source:
+    tf.contrib.legacy_seq2seq.tied_rnn_seq2seq.
     """
     with variable_scope("combined_tied_rnn_seq2seq"):
         shared = scope or "tied_rnn_seq2seq"

@@ -73,16 +73,16 @@ def embedding_rnn_decoder(decoder_inputs: Sequence[Any], initial_state: Nest, ce
                           update_embedding_for_previous: bool = True, scope: Scope = None) -> Decoded:
     """`rnn_decoder` over embedded symbols; (outputs `[B, output_size]`, final state).
 
-    decoder_inputs: list of int `[B]`. With feed_previous only the first is used, then the most likely symbol of the last
-    output, projected by `output_projection` (W, b) if given. Variable `embedding [num_symbols, embedding_size]`. Raises
-    ValueError for a projection of other shapes. Source: tf.contrib.legacy_seq2seq.embedding_rnn_decoder.
+    decoder_inputs: list of int `[B]`. With feed_previous only the first is used, then the most likely symbol of the
+    last output, projected by `output_projection` (W, b) if given. Variable `embedding [num_symbols, embedding_size]`.
+    Raises ValueError for a projection of other shapes. Source: tf.contrib.legacy_seq2seq.embedding_rnn_decoder.
     """
     with variable_scope(scope or "embedding_rnn_decoder"):
         check_projection_shapes(output_projection, num_symbols)
         embedding = get_variable("embedding", [num_symbols, embedding_size])
-        loop_function = feed_argmax(embedding, output_projection, update_embedding_for_previous) if feed_previous else None
+        fed = feed_argmax(embedding, output_projection, update_embedding_for_previous) if feed_previous else None
         embedded = [nn_ops.embedding_lookup(embedding, symbols) for symbols in decoder_inputs]
-        return rnn_decoder(embedded, initial_state, cell, loop_function)
+        return rnn_decoder(embedded, initial_state, cell, fed)
 
 
 def embedding_rnn_seq2seq(encoder_inputs: Sequence[Any], decoder_inputs: Sequence[Any], cell: Any,
@@ -111,14 +111,14 @@ def embedding_rnn_seq2seq(encoder_inputs: Sequence[Any], decoder_inputs: Sequenc
         return decoded(feed_previous, decoder, encoder_state)
 
 
-def embedding_tied_rnn_seq2seq(encoder_inputs: Sequence[Any], decoder_inputs: Sequence[Any], cell: Any, num_symbols: int,
-                               embedding_size: int, num_decoder_symbols: int | None = None,
+def embedding_tied_rnn_seq2seq(encoder_inputs: Sequence[Any], decoder_inputs: Sequence[Any], cell: Any,
+                               num_symbols: int, embedding_size: int, num_decoder_symbols: int | None = None,
                                output_projection: Projection = None, feed_previous: Any = False, dtype: Any = None,
                                scope: Scope = None) -> Decoded:
     """`tied_rnn_seq2seq` over symbols with one embedding for both sides; (outputs, final state).
 
-    Lists of int `[B]`. Without output_projection outputs are `[B, num_decoder_symbols or num_symbols]`. `feed_previous`:
-    a bool, or a bool scalar tensor. Source: tf.contrib.legacy_seq2seq.embedding_tied_rnn_seq2seq.
+    Lists of int `[B]`. Without output_projection outputs are `[B, num_decoder_symbols or num_symbols]`.
+    `feed_previous`: a bool, or a bool scalar tensor. Source: tf.contrib.legacy_seq2seq.embedding_tied_rnn_seq2seq.
     """
     check_projection_shapes(output_projection, num_symbols)
     with variable_scope(scope or "embedding_tied_rnn_seq2seq", dtype=dtype) as entered:
@@ -158,7 +158,8 @@ def one2many_rnn_seq2seq(encoder_inputs: Sequence[Any], decoder_inputs_dict: Map
 
                 def decoder(feed: bool, inputs: Sequence[Any] = decoder_inputs, cell: Any = cell,
                             symbols: int = symbols) -> Decoded:
-                    return embedding_rnn_decoder(inputs, encoder_state, cell, symbols, embedding_size, feed_previous=feed)
+                    return embedding_rnn_decoder(inputs, encoder_state, cell, symbols, embedding_size,
+                                                 feed_previous=feed)
 
                 outputs[name], states[name] = decoded(feed_previous, decoder, encoder_state)
     return outputs, states

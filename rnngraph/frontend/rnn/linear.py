@@ -29,7 +29,8 @@ def _columns(args: Sequence[Tensor]) -> int:
     total = 0
     for x in args:
         if x.shape.ndims != 2:
-            raise ValueError(f"linear is expecting 2D arguments [batch, depth], got shapes {[str(a.shape) for a in args]}")
+            raise ValueError("linear is expecting 2D arguments [batch, depth], got shapes "
+                             f"{[str(a.shape) for a in args]}")
         depth = x.shape[1].value
         if depth is None:
             raise ValueError(f"linear expects shape[1] to be provided for every argument, but shape {x.shape} of {x} "
@@ -56,7 +57,7 @@ def _parts(rows: int, shards: int) -> tuple[list[int], list[str]]:
 
 
 class Linear:
-    """Variables `kernel [sum of depths, output_size]` and `bias [output_size]` of the current scope, and the map itself.
+    """Variables `kernel [sum of depths, output_size]` and `bias [output_size]` of the current scope, and their map.
 
     Called with tensors of the same depths it gives `[B, output_size]`. Raises ValueError (phrases: `must be specified`,
     `linear is expecting 2D arguments`, `linear expects shape[1]`). The variables' dtype is that of the first tensor;

@@ -27,8 +27,9 @@ def sequence_loss_by_example(logits: Sequence[Any], targets: Sequence[Any], weig
                              name: str | None = None) -> Any:
     """Weighted cross entropy of each row, summed over steps: `[B]`; averaged, divided by the row's weights + 1e-12.
 
-    Lists of equal length: logits `[B, V]`, int targets `[B]`, float weights `[B]`. Raises ValueError (phrase: `Lengths of
-    logits, weights, and targets must be the same`). Source: tf.contrib.legacy_seq2seq.sequence_loss_by_example.
+    Lists of equal length: logits `[B, V]`, int targets `[B]`, float weights `[B]`. Raises ValueError (phrase:
+    `Lengths of logits, weights, and targets must be the same`). Source:
+    tf.contrib.legacy_seq2seq.sequence_loss_by_example.
     """
     if not len(targets) == len(logits) == len(weights):
         raise ValueError("Lengths of logits, weights, and targets must be the same: "
@@ -39,10 +40,9 @@ def sequence_loss_by_example(logits: Sequence[Any], targets: Sequence[Any], weig
             if softmax_loss_function is None:
                 target = array.reshape(convert.convert_to_tensor(target), [-1])
             losses.append(_crossent(target, logit, softmax_loss_function) * weight)
-        total = math.add_n(losses)
+        total: Any = math.add_n(losses)
         if average_across_timesteps:
-            # Rows without any weight have loss 0, not 0/0.
-            total = total / (math.add_n(list(weights)) + 1e-12)
+            total = _per_weight(total, math.add_n(list(weights)))
         return total
 
 
@@ -54,12 +54,12 @@ def sequence_loss(logits: Sequence[Any], targets: Sequence[Any], weights: Sequen
     Source: tf.contrib.legacy_seq2seq.sequence_loss.
     """
     with name_scope(name, "sequence_loss", [*logits, *targets, *weights]):
-        cost = math.reduce_sum(sequence_loss_by_example(
+        cost: Any = math.reduce_sum(sequence_loss_by_example(
             logits, targets, weights, average_across_timesteps=average_across_timesteps,
             softmax_loss_function=softmax_loss_function))
         if average_across_batch:
-            batch_size = array.shape(targets[0])[0]
-            cost = cost / math.cast(batch_size, cost.dtype)
+            sizes: Any = array.shape(targets[0])
+            cost = cost / math.cast(sizes[0], cost.dtype)
         return cost
 
 
@@ -73,25 +73,29 @@ def tensor_sequence_loss(logits: Any, targets: Any, weights: Any, average_across
                          name: str | None = None) -> Any:
     """Weighted cross entropy of a batch of sequences.
 
-    logits `[B, T, V]`, int targets `[B, T]`, float weights `[B, T]`. Averaged over both: a scalar; over time only `[B]`;
-    over the batch only `[T]`; over neither `[B, T]`. Raises ValueError (phrases: `Logits must be a`, `Targets must be a`,
-    `Weights must be a`). Source: tf.contrib.seq2seq.sequence_loss.
+    logits `[B, T, V]`, int targets `[B, T]`, float weights `[B, T]`. Averaged over both: a scalar; over time only
+    `[B]`; over the batch only `[T]`; over neither `[B, T]`. Raises ValueError (phrases: `Logits must be a`, `Targets
+    must be a`, `Weights must be a`). Source: tf.contrib.seq2seq.sequence_loss.
     """
     logits, targets, weights = (convert.convert_to_tensor(x) for x in (logits, targets, weights))
     _check_rank(logits, 3, "Logits must be a [batch_size x sequence_length x logits] tensor")
     _check_rank(targets, 2, "Targets must be a [batch_size x sequence_length] tensor")
     _check_rank(weights, 2, "Weights must be a [batch_size x sequence_length] tensor")
     with name_scope(name, "sequence_loss", [logits, targets, weights]):
-        classes = logits.shape[2].value
-        if classes is None:
-            classes = array.shape(logits)[2]
-        flat = array.reshape(logits, [-1, classes])
-        loss = _crossent(array.reshape(targets, [-1]), flat, softmax_loss_function) * array.reshape(weights, [-1])
+        sizes: Any = array.shape(logits)
+        classes = sizes[2] if logits.shape[2].value is None else logits.shape[2].value
+        flat = array.reshape(logits, array.stack([-1, classes]) if isinstance(classes, Tensor) else [-1, classes])
+        loss: Any = _crossent(array.reshape(targets, [-1]), flat, softmax_loss_function) * array.reshape(weights, [-1])
         if average_across_timesteps and average_across_batch:
-            return math.reduce_sum(loss) / (math.reduce_sum(weights) + 1e-12)
-        loss = array.reshape(loss, array.shape(logits)[0:2])
+            return _per_weight(math.reduce_sum(loss), math.reduce_sum(weights))
+        loss = array.reshape(loss, sizes[0:2])
         loss.set_shape(logits.shape[0:2])
         if not average_across_timesteps and not average_across_batch:
             return loss
         axis = 1 if average_across_timesteps else 0
-        return math.reduce_sum(loss, axis) / (math.reduce_sum(weights, axis) + 1e-12)
+        return _per_weight(math.reduce_sum(loss, axis), math.reduce_sum(weights, axis))
+
+
+def _per_weight(loss: Any, weight: Any) -> Any:
+    # Without any weight the loss is 0, not 0/0.
+    return loss / (weight + 1e-12)

@@ -24,11 +24,11 @@ def raw_rnn(cell: Any, loop_fn: LoopFunction, parallel_iterations: int | None = 
             scope: str | VariableScope | None = None) -> tuple[Nest, Nest, Nest]:
     """Run `cell` until `loop_fn` says that all rows are finished; (emit arrays, final state, final loop state).
 
-    `loop_fn(time, output, state, loop_state)` gives `(finished [B], next input, next state, emission, loop state)`. It is
-    called twice, when the graph is built: with (0, None, None, None) for the initial values, then inside the loop. The
-    emit arrays are TensorArrays packed like the first emission (or `cell.output_size`).
-    Raises TypeError (phrases: `must be an instance of RNNCell`, `loop_fn must be a callable`), ValueError or TypeError
-    for structures that change. Source: tf.nn.raw_rnn.
+    `loop_fn(time, output, state, loop_state)` gives `(finished [B], next input, next state, emission, loop state)`.
+    It is called twice, when the graph is built: with (0, None, None, None) for the initial values, then inside the
+    loop. The emit arrays are TensorArrays packed like the first emission (or `cell.output_size`). Raises TypeError
+    (phrases: `must be an instance of RNNCell`, `loop_fn must be a callable`), ValueError or TypeError for structures
+    that change. Source: tf.nn.raw_rnn.
     """
     check_cell(cell)
     if not callable(loop_fn):
@@ -77,7 +77,8 @@ class _RawLoop:
         for x in leaves:
             if x.shape.ndims is not None:
                 static = static.merge_with(x.shape[0])
-        return array.shape(leaves[0])[0] if static.value is None else static.value
+        sizes: Any = array.shape(leaves[0])
+        return sizes[0] if static.value is None else static.value
 
     def build(self, parallel_iterations: int, swap_memory: bool) -> tuple[Nest, Nest, Nest]:
         """Make the loop."""
@@ -89,7 +90,7 @@ class _RawLoop:
         emitted, state, loop_state = final[3:]
         return emitted, state, loop_state if self.has_loop_state else None
 
-    def _body(self, time: Tensor, finished: Tensor, current: Nest, emit_ta: Nest, state: Nest,
+    def _body(self, time: Any, finished: Tensor, current: Nest, emit_ta: Nest, state: Nest,
               loop_state: Nest) -> tuple[Any, ...]:
         output, cell_state = self.cell(current, state)
         nest.assert_same_structure(state, cell_state)

@@ -33,8 +33,8 @@ from rnngraph.ir.types import int32
 
 def _check_inputs(inputs: Any) -> None:
     if not nest.is_sequence(inputs):
-        raise TypeError(f"inputs must be a sequence: a list of one tensor [batch, depth] per time step, got {inputs!r}; "
-                        "tf.unstack makes one")
+        raise TypeError("inputs must be a sequence: a list of one tensor [batch, depth] per time step; tf.unstack makes "
+                        f"one; got {inputs!r}")
     if not inputs:
         raise ValueError("inputs must not be empty: expected at least one time step")
 
@@ -94,8 +94,8 @@ def static_rnn(cell: Any, inputs: Sequence[Any], initial_state: Nest = None, dty
     inputs: T >= 1 tensors `[B, ...]` or nests of them. With sequence_length `[B]` a row's outputs past its length are
     zeros, its state is copied through, and no cell runs past the longest length. Outputs are like `cell.output_size`.
     Raises TypeError (phrases: `must be an instance of RNNCell`, `inputs must be a sequence`) and ValueError (phrases:
-    `inputs must not be empty`, `must be accessible via shape inference`, `dtype must be specified`, `must be a vector`).
-    Source: tf.nn.static_rnn.
+    `inputs must not be empty`, `must be accessible via shape inference`, `dtype must be specified`, `must be a
+    vector`). Source: tf.nn.static_rnn.
     """
     check_cell(cell)
     _check_inputs(inputs)
@@ -106,7 +106,8 @@ def static_rnn(cell: Any, inputs: Sequence[Any], initial_state: Nest = None, dty
         if initial_state is not None:
             state = state_tensors(initial_state)
         elif dtype is None:
-            raise ValueError("If no initial_state is provided, dtype must be specified: static_rnn(..., dtype=tf.float32)")
+            raise ValueError("If no initial_state is provided, dtype must be specified: "
+                             "static_rnn(..., dtype=tf.float32)")
         else:
             state = cell.zero_state(batch_size, dtype)
         step = cell
@@ -165,8 +166,8 @@ def static_bidirectional_rnn(cell_fw: Any, cell_bw: Any, inputs: Sequence[Any], 
                              scope: str | VariableScope | None = None) -> tuple[list[Nest], Nest, Nest]:
     """`static_rnn` in both directions; (outputs concatenated on axis 1, forward state, backward state).
 
-    Variables are in the scopes `fw` and `bw` below `scope` (default `bidirectional_rnn`). Raises as `static_rnn`; the two
-    cells' outputs must have the same structure. Source: tf.nn.static_bidirectional_rnn.
+    Variables are in the scopes `fw` and `bw` below `scope` (default `bidirectional_rnn`). Raises as `static_rnn`; the
+    two cells' outputs must have the same structure. Source: tf.nn.static_bidirectional_rnn.
     """
     check_cell(cell_fw, "cell_fw")
     check_cell(cell_bw, "cell_bw")

@@ -43,7 +43,8 @@ def check_depth(sizes: Sequence[Dimension], x: Tensor, what: str) -> None:
 def common_dtype(state: Nest, dtype: Any) -> DType:
     """The dtype of outputs: the one given, else the one of all state leaves.
 
-    Raises ValueError (phrases: `Unable to infer dtype from empty state`, `Unable to infer a single representative dtype`).
+    Raises ValueError (phrases: `Unable to infer dtype from empty state`, `Unable to infer a single representative
+    dtype`).
     """
     if dtype is not None:
         return as_dtype(dtype)
@@ -51,9 +52,10 @@ def common_dtype(state: Nest, dtype: Any) -> DType:
     if not found:
         raise ValueError("Unable to infer dtype from empty state: give dtype as well")
     if len(found) > 1:
-        raise ValueError("State has tensors of different inferred_dtypes. Unable to infer a single representative dtype "
-                         f"of {sorted(d.name for d in found)}: give dtype as well")
-    return next(iter(found))
+        raise ValueError("State has tensors of different inferred_dtypes. Unable to infer a single representative "
+                         f"dtype of {sorted(d.name for d in found)}: give dtype as well")
+    only: DType = next(iter(found))
+    return only
 
 
 def state_tensors(state: Nest) -> Nest:
@@ -86,7 +88,8 @@ def flat_outputs(output: Nest, cell: Any) -> list[Any]:
     """The leaves of a cell's output. Raises ValueError unless they are as many as `cell.output_size` has."""
     flat, wanted = nest.flatten(output), nest.flatten(cell.output_size)
     if len(flat) != len(wanted):
-        raise ValueError(f"The cell gave {len(flat)} outputs, but its output_size has {len(wanted)}: {cell.output_size}")
+        raise ValueError(f"The cell gave {len(flat)} outputs, but its output_size has {len(wanted)}: "
+                         f"{cell.output_size}")
     return [convert.convert_to_tensor(x) for x in flat]
 
 

@@ -46,12 +46,11 @@ def _all_but_memory(substate: Any) -> Any:
 class DropoutWrapper(WrapperCell):
     """Dropout on the inputs, the state handed to the next step, and the outputs. Source: tf.nn.rnn_cell.DropoutWrapper.
 
-    Keep probabilities are floats or scalar tensors; exactly 1.0 makes no op. A mask is drawn anew in every step, or with
-    variational_recurrent once per run, the same for all steps and rows (this needs `dtype`, and `input_size` where
-    inputs are dropped). `dropout_state_filter_visitor(substate)` says with a bool, or one bool for each member, what of
-    the state is dropped; by default of an LSTMStateTuple only h.
-    Raises TypeError (phrases: `is not`, `dropout_state_filter_visitor must be callable`) and ValueError (phrase: `must be
-    between 0 and 1`).
+    Keep probabilities are floats or scalar tensors; exactly 1.0 makes no op. A mask is drawn anew in every step, or
+    with variational_recurrent once per run, the same for all steps and rows (this needs `dtype`, and `input_size`
+    where inputs are dropped). `dropout_state_filter_visitor(substate)` says with a bool, or one bool for each member,
+    what of the state is dropped; by default of an LSTMStateTuple only h. Raises TypeError (phrases: `is not`,
+    `dropout_state_filter_visitor must be callable`) and ValueError (phrase: `must be between 0 and 1`).
     """
 
     def __init__(self, cell: Any, input_keep_prob: Any = 1.0, output_keep_prob: Any = 1.0, state_keep_prob: Any = 1.0,
@@ -102,7 +101,8 @@ class DropoutWrapper(WrapperCell):
         if noise is None:
             return nn_ops.dropout(value, keep_prob, seed=self._leaf_seed(kind, index))
         kept = math.floor(keep_prob + noise)
-        return math.div(value, keep_prob) * kept
+        scaled: Any = math.div(value, keep_prob)
+        return scaled * kept
 
     def _dropped(self, kind: str, values: Nest, keep_prob: Any, wanted: Nest) -> Nest:
         """`values` with dropout where `wanted` (bools, down to any depth of `values`) says so."""
@@ -119,7 +119,7 @@ class DropoutWrapper(WrapperCell):
     def _everywhere(self, values: Nest) -> Nest:
         return nest.map_structure(lambda _: True, values)
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:  # type: ignore[override]
         """Run the inner cell with dropout around it."""
         if _drops(self._input_keep_prob):
             inputs = self._dropped("input", inputs, self._input_keep_prob, self._everywhere(inputs))
@@ -143,7 +143,7 @@ class ResidualWrapper(WrapperCell):
         super().__init__(cell)
         self._residual_fn = residual_fn
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:  # type: ignore[override]
         """Run the inner cell and add its inputs to its outputs."""
         outputs, new_state = self._cell(inputs, state, scope)
         return (self._residual_fn or _added)(inputs, outputs), new_state
@@ -170,7 +170,7 @@ class DeviceWrapper(WrapperCell):
                 get_default_graph().device(self._device):
             return self._cell.zero_state(batch_size, dtype)
 
-    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:
+    def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:  # type: ignore[override]
         """Run the inner cell."""
         with get_default_graph().device(self._device):
             result: tuple[Any, Any] = self._cell(inputs, state, scope)
