@@ -272,3 +272,12 @@ def error_code_from_exception_type(cls: type[OpError]) -> int:
         if known is cls:
             return code
     return UNKNOWN
+
+
+def at_node(error: OpError, node: Any) -> OpError:
+    """The error with the IR node that it comes from, its scope and the user's line, where that is not said yet."""
+    if _OP_LINE in error.message:
+        return error
+    message = located(error.message, op=node.name or node.op.name, op_type=node.op.name, line=node.origin.line,
+                      scope=node.origin.scope)
+    return type(error)(None, node, message)

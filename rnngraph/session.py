@@ -22,7 +22,6 @@ from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph,
 from rnngraph.frontend.indexed_slices import IndexedSlices, IndexedSlicesValue
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.types import RefType
-from rnngraph.ops.interpreter import located
 from rnngraph.passes.close.driver import Closed, Opened, bind, close, open_part
 from rnngraph.runtime.interface import Executable, Options, Report
 
@@ -225,7 +224,7 @@ class BaseSession:
         node = error.op
         if not isinstance(node, Node):
             return error
-        error = located(error, node)
+        error = errors.at_node(error, node)
         op = self._graph._by_name.get(node.name)
         return type(error)(op, op, error.message)
 

@@ -13,7 +13,10 @@ import numpy as np
 
 import rnngraph.ops.linalg  # noqa: F401 - declares qr
 from rnngraph.frontend import array, convert, linalg, math, random_ops
+from rnngraph.frontend.arrays import from_python
+from rnngraph.frontend.creation import filled_constant
 from rnngraph.frontend.graph import Tensor
+from rnngraph.frontend.scope import name_scope
 from rnngraph.frontend.shapes import as_shape
 from rnngraph.frontend.variable_sets import (
     global_variables_initializer,
@@ -91,8 +94,12 @@ class constant_initializer(Initializer):  # noqa: N801
                  verify_shape: bool | None = None) -> Tensor:
         """The value as a constant of that shape."""
         verify = self._verify_shape if verify_shape is None else verify_shape
-        return convert.constant(self.value, dtype=self.dtype if dtype is None else as_dtype(dtype), shape=_sizes(shape),
-                        verify_shape=verify)
+        wanted, sizes = self.dtype if dtype is None else as_dtype(dtype), _sizes(shape)
+        if isinstance(self.value, int | float) and not verify:
+            # A large constant of one number is kept as that number.
+            with name_scope("Const") as scope:
+                return filled_constant(from_python(self.value, wanted, convert.has_tensors), sizes, scope)
+        return convert.constant(self.value, dtype=wanted, shape=sizes, verify_shape=verify)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments but `verify_shape`."""

@@ -86,10 +86,10 @@ def _getitem(tensor: Tensor, key: Any) -> Tensor:
     keys = list(key) if isinstance(key, list | tuple) else [key]
     bounds = _Bounds()
     _read_keys(bounds, keys, tensor)
-    for place in (*bounds.begin, *bounds.end, *bounds.strides):
-        if isinstance(place, Tensor):
+    for i, place in enumerate(bounds.begin):
+        # r1.4 adds 1 to an index that is a tensor, by an op of its own.
+        if isinstance(place, Tensor) and bounds.shrink_mask >> i & 1:
             reserve_names([tensor], "add")
-            break
     return _strided(tensor, bounds, tensor.graph, "strided_slice")
 
 

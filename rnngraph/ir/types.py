@@ -157,6 +157,10 @@ def as_dtype(value: Any) -> DType:
             return string
     raise TypeError(f"Cannot convert value {value!r} to a TensorFlow DType; expected one of {', '.join(DTYPES)}.")
 
+KERNEL_DTYPES = frozenset({"float32", "float64", "int32", "int64", "bool", "int8", "int16", "uint8", "uint16", "uint32",
+                           "uint64"})
+"""Element types that compiled kernels handle; others are handled by reference kernels."""
+
 
 @dataclass(frozen=True)
 class TensorType:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from rnngraph.ir.graph import Graph, Node
 from rnngraph.ir.op import Effect, Host
-from rnngraph.ir.types import ListType, TensorType
+from rnngraph.ir.types import KERNEL_DTYPES, ListType, TensorType
 from rnngraph.ir.walk import type_symbols
 from rnngraph.lowering.views import MAPS
 from rnngraph.ops.control import parts, region_symbols
-from rnngraph.passes.fuse import NATIVE
 
 STEPS = frozenset({"fused", "add", "contract", "constant", "sizes", "reshape", "concat", "unslice", "take", "put", "put_add",
                    "argmax", "argmin", "check_range", "check_sizes", "assert", "fail", "no_op", "loop", "if", *MAPS})
@@ -41,7 +40,7 @@ def _types(node: Node) -> str | None:
             return "it handles a list (an irregular TensorArray)"
         if not isinstance(t, TensorType) or t.shape is None or None in t.shape:
             return "its rank or sizes are not known"
-        if t.dtype.name not in NATIVE:
+        if t.dtype.name not in KERNEL_DTYPES:
             return f"{t.dtype.name} has no native kernels"
     return None
 

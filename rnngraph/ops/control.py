@@ -19,7 +19,7 @@ import numpy as np
 from rnngraph.errors import InvalidArgumentError
 from rnngraph.ir.graph import Graph, Node, OpenSizes, Value
 from rnngraph.ir.op import Attr, Call, Content, Control, Effect, Elementwise, OpDef, Site, register
-from rnngraph.ir.sizes import Dim, Symbol, maximum, symbols
+from rnngraph.ir.sizes import Dim, Symbol, maximum, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type, int32
 from rnngraph.ir.walk import map_dims, type_symbols
 
@@ -90,10 +90,10 @@ def _outside(t: Type, bound: set[Symbol], site: Site) -> Type:
     fresh: dict[Symbol, Dim] = {}
 
     def change(d: Dim) -> Dim:
-        inner = [s for s in symbols(d) if s in bound]
-        if not inner:
-            return d
-        return fresh.setdefault(inner[0], site.sizes.fresh(inner[0].hint))
+        for s in symbols(d):
+            if s in bound and s not in fresh:
+                fresh[s] = site.sizes.fresh(s.hint)
+        return substitute(d, fresh)
     return map_dims(t, change)
 
 
@@ -176,6 +176,11 @@ HISTORY = register(OpDef(
     name="history", doc="A value of a region of the node that made the operand, one row a step. Open graphs only.",
     infer=_needs_type, reference=_engine, kind=Control(), attrs={"path": Attr("ints")}))
 """`path` alternates region and node indices and ends with region and value number (parameters count first)."""
+
+
+FILLER = register(OpDef(
+    name="filler", doc="Stands, in one branch, for a value that only the other has; close gives it that value's type.",
+    infer=lambda site: (site.attrs["type"],), reference=_engine, kind=Control(), attrs={"type": Attr("type")}))
 
 
 def numbered(region: Graph) -> list[Value]:

@@ -33,10 +33,10 @@ def bind(value: Value, array: Any, sizes: dict[Symbol, int], own: set[Symbol]) -
                 sizes[symbol] = n
     elif isinstance(t, ListType) and symbol_of(t.length) in own:
         sizes[symbol_of(t.length)] = len(array)  # type: ignore[index]
-    if value.content is not None and not np.ndim(array):
-        symbol = symbol_of(value.content[0])
+    for i, d in enumerate(value.content or ()):
+        symbol = symbol_of(d)
         if symbol in own and symbol is not None:
-            sizes[symbol] = int(array)
+            sizes[symbol] = int(np.ravel(array)[i])
 
 
 class Machine:
@@ -78,9 +78,9 @@ class Machine:
         try:
             made = node.op.reference(Call(node, self.size), *args)
         except errors.OpError as error:
-            raise located(error, node) from None
+            raise errors.at_node(error, node) from None
         except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
-            raise located(errors.InvalidArgumentError(None, node, str(error)), node) from error
+            raise errors.at_node(errors.InvalidArgumentError(None, node, str(error)), node) from error
         return made if isinstance(made, tuple) else (made,)
 
     # --- control: as the ops' page writes it ----------------------------------------------------------------------
@@ -131,17 +131,6 @@ class Machine:
 
 CONTROL: dict[str, Callable[[Machine, Node, Sequence[Any]], Sequence[Any]]] = {
     "loop": Machine.loop, "if": Machine.branch, "fused": Machine.fused}
-
-
-def located(error: errors.OpError, node: Node) -> errors.OpError:
-    """The error with the op that it comes from, where that is not said yet."""
-    if "\n  op: " in error.message:
-        return error
-    origin = node.origin
-    message = errors.located(error.message, op=node.name or node.op.name, op_type=node.op.name, line=origin.line,
-                             scope=origin.scope)
-    made = type(error)(None, node, message)
-    return made
 
 
 def param_symbols(graph: Graph) -> set[Symbol]:

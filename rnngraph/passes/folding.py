@@ -193,6 +193,13 @@ def refine(node: Node) -> Result:
     return x if all(d is None or d == e for d, e in zip(wanted, shape, strict=True)) else None
 
 
+def as_size(node: Node) -> Result:
+    """A size that has a name already."""
+    (x,) = node.operands
+    size = node.results[0].content
+    return x if x.content is not None and None not in x.content and x.content == size else None
+
+
 def check_sizes(node: Node) -> Result:
     """A check of two sizes that are equal."""
     pair = node.operands[0].content
@@ -373,7 +380,8 @@ RULES = (
     _rule("mul_one", "mul", multiply), _rule("div_one", "div", divide), _rule("twice", "neg logical_not", undone),
     _rule("logic", "logical_and logical_or", logic), _rule("select", "select", select),
     _rule("identity", "identity stop_gradient", handed_on), _rule("cast", "cast", cast),
-    _rule("refine", "refine", refine), Rule("check_sizes", ("check_sizes",), check_sizes),
+    _rule("refine", "refine", refine), _rule("as_size", "as_size", as_size),
+    Rule("check_sizes", ("check_sizes",), check_sizes),
     _rule("transpose", "transpose", transpose), _rule("reverse", "reverse", reverse),
     _rule("reshape", "reshape expand_dims squeeze", reshape), _rule("broadcast", "broadcast", broadcast),
     _rule("slice", "slice", slice_), _rule("concat", "concat", concat), _rule("unslice", "unslice", unslice))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.op import Elementwise, Movement, Random, Reduction
 from rnngraph.ir.sizes import Dim
-from rnngraph.ir.types import TensorType
+from rnngraph.ir.types import KERNEL_DTYPES, TensorType
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import FUSED, parts
 from rnngraph.passes.close.prune import prune
@@ -25,14 +25,13 @@ MAPPED = frozenset({"broadcast", "expand_dims", "squeeze", "transpose", "slice",
 CHEAP = frozenset({"add", "sub", "mul", "neg", "maximum", "minimum", "select", "cast", "square", "less", "less_equal",
                    "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
                    "as_size", "abs"})
-NATIVE = frozenset({"float32", "float64", "int32", "int64", "bool", "int8", "int16", "uint8", "uint16", "uint32", "uint64"})
 Shape = tuple[Dim, ...]
 
 
 def native_type(value: Value) -> bool:
     """Whether kernels handle a value's type."""
     t = value.type
-    return isinstance(t, TensorType) and t.dtype.name in NATIVE and t.shape is not None and None not in t.shape
+    return isinstance(t, TensorType) and t.dtype.name in KERNEL_DTYPES and t.shape is not None and None not in t.shape
 
 
 def literal(node: Node) -> bool:

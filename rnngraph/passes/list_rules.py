@@ -9,39 +9,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rnngraph.ir.graph import Graph, Node, Value, building, call, constant
-from rnngraph.ir.types import ListType, TensorType
+from rnngraph.ir.sizes import Dim, symbols
+from rnngraph.ir.types import ListType, TensorType, int32
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import parts
-from rnngraph.passes.known import fixed, is_op
-from rnngraph.passes.list_facts import LIKE, cotangent_rows, grows, operand, readable, rows_of
+from rnngraph.passes.known import fixed, is_op, size_of
+from rnngraph.passes.list_facts import LIKE, cotangent_rows, operand, readable, rows_of
 from rnngraph.passes.loop_pass import LoopPass
-from rnngraph.passes.positions import Position, of_row
+from rnngraph.passes.positions import Position, number, of_row
+from rnngraph.passes.uses import source
+
+WRITING = ("list_write", "list_unstack", "list_scatter")
+"""Ops that give a list of the length of operand 0, if that cannot grow."""
 
 
-def origin_of(value: Value) -> Value | None:
-    """The list as it was made, of the same length as `value`; None if that is not known."""
-    node = value.node
-    while node is not None and node.op.name in ("list_unstack", "list_scatter", "list_write", "loop"):
-        if node.op.name == "loop":
-            p = parts(node)
-            if value.index >= len(p.carry) or not _kept_length(p.body.results[value.index], p.body_carry[value.index]):
-                return None
-            value = p.carry[value.index]
+def origin_of(value: Value, owners: Mapping[Graph, Node]) -> Value | None:
+    """The list as it was made, of the same length as `value`, in whatever region; None if that is not known."""
+    at: Value | None = value
+    while at is not None:
+        node = at.node
+        if node is None:
+            at = source(at, owners)
+        elif node.op.name == "list_new":
+            return None if node.attrs["dynamic"] else at
+        elif node.op.name == "loop":
+            at = _start(node, at)
         else:
-            value = node.operands[0]
-        node = value.node
-    if node is None or not is_op(value, "list_new") or (node.attrs["dynamic"] and not grows(node)):
+            at = node.operands[0] if node.op.name in WRITING + tuple(LIKE) else None
+    return None
+
+
+def _start(node: Node, final: Value) -> Value | None:
+    """The start of a carried list that keeps its length."""
+    p = parts(node)
+    if final.index >= len(p.carry):
         return None
-    return None if node.attrs["dynamic"] else value
-
-
-def _kept_length(result: Value, param: Value) -> bool:
-    while result is not param and result.node is not None and result.node.op.name in ("list_write", "list_unstack"):
-        result = result.node.operands[0]
-    return result is param
+    at, param = p.body.results[final.index], p.body_carry[final.index]
+    while at is not param and at.node is not None and at.node.op.name in WRITING:
+        at = at.node.operands[0]
+    return p.carry[final.index] if at is param else None
 
 
 class _ListRules(LoopPass):
@@ -67,11 +76,29 @@ class _ListRules(LoopPass):
         """The same op, asking the list as it was made for its length."""
         i = LIKE[node.op.name]
         old = node.operands[i]
-        new = origin_of(old)
-        if new is None or new is old:
+        new = origin_of(old, self.uses.owners)
+        if new is None or new is old or new.node is None:
             return None
-        operands = [rb.value(new if k == i else v) for k, v in enumerate(node.operands)]
-        return rb.copy(node, operands).results[0]
+        if new.graph is node.graph:
+            made = rb.value(new)
+        elif old.node is None and is_op(new, "list_new") and self.visible(node.graph, size_of(new.node.operands[0])):
+            with building(rb.builder):
+                size = number(size_of(new.node.operands[0]), int32)
+                made = call("list_new", size, **new.node.attrs)
+        else:
+            return None
+        return rb.copy(node, [made if k == i else rb.value(v) for k, v in enumerate(node.operands)]).results[0]
+
+    def visible(self, graph: Graph, size: Dim) -> bool:
+        """Whether a size can be named in a region."""
+        if size is None:
+            return False
+        hidden = set(symbols(size))
+        at: Graph | None = graph
+        while at is not None:
+            hidden -= at.binds
+            at = at.parent
+        return not hidden
 
     def stack(self, rb: Rebuilder, node: Node) -> Value | None:
         """All elements of a list of known rows."""
@@ -90,19 +117,19 @@ class _ListRules(LoopPass):
         source, like = node.operands[0], node.operands[-1]
         if node.op.name == "list_pick":
             indices = node.operands[1]
-            if of_row(indices) != Position(1, 0) or indices.shape[0] != like.shape[0]:
+            if of_row(indices) != Position(1, 0) or indices.tensor.shape != (like.tensor.shape or ())[:1]:
                 return None
         if is_op(source, "list_zeros_like"):
             return _zeros(like)
         held = cotangent_rows(source)
-        same = held is not None and fixed(held) and held.shape[0] == like.shape[0] if held is not None and like.tensor.shape \
-            else False
-        return rb.value(held) if same and held is not None else None
+        if held is None or not fixed(held) or held.shape[:1] != (like.tensor.shape or ())[:1]:
+            return None
+        return rb.value(held)
 
     def place(self, rb: Rebuilder, node: Node) -> Value | None:
         """Rows placed at 0, 1, ..."""
         like, indices, rows = node.operands
-        if of_row(indices) != Position(1, 0) or indices.tensor.shape != rows.shape[:1]:
+        if of_row(indices) != Position(1, 0) or indices.tensor.shape != (rows.tensor.shape or ())[:1]:
             return None
         return call("list_from", rb.value(like), rb.value(rows))
 

@@ -26,7 +26,7 @@ class LoopPass:
         self.changed = False
         self.sizes: dict[Symbol, Dim] = {}
         self.instead: dict[Node, Maker] = {}
-        self.uses = Uses()
+        self.uses = Uses(Graph())
 
     def rule(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """What becomes of a node."""
@@ -46,6 +46,7 @@ class LoopPass:
 
     def run(self, graph: Graph) -> Graph:
         """The program after the sweep; the same object if it changed nothing."""
+        self.uses = Uses(graph)
         new = Rebuilder(self.rule).graph(graph)
         return rename(dce(loosen(new)), self.sizes) if self.changed else graph
 

@@ -24,6 +24,7 @@ from rnngraph.passes.known import cheap, clone, fixed, is_op, size_of
 from rnngraph.passes.loop_pass import LoopPass
 from rnngraph.passes.positions import at_row, of_row, of_step, row_values, step_value
 from rnngraph.passes.regions import Edit
+from rnngraph.passes.uses import stacked
 
 Make = Callable[[], Value]
 Stacked = Callable[[Sequence[Union[Value, None]]], Union[Value, None]]
@@ -159,12 +160,10 @@ class _Slots(LoopPass):
 
 def _captured(stack: Value) -> Value | None:
     """The value that each row of a loop's stack is, if that is what the loop captured."""
-    if stack.node is None or not is_op(stack, "loop"):
+    value = stacked(stack)
+    if value is None or stack.node is None:
         return None
     p = parts(stack.node)
-    if not len(p.carry) <= stack.index < len(stack.node.results) - 1:
-        return None
-    value = p.body.results[stack.index]
     return p.captures[p.body_captures.index(value)] if value in p.body_captures else None
 
 

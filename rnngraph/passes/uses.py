@@ -7,10 +7,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from rnngraph.ir.graph import Graph, Node, Value
-from rnngraph.ir.walk import users
+from rnngraph.ir.walk import all_nodes, users
 from rnngraph.ops.control import parts
 
 
@@ -23,10 +24,11 @@ class Use(NamedTuple):
 
 
 class Uses:
-    """The uses of values of one program, found when asked for."""
+    """The uses of values of one program, found when asked for. `owners` says whose region a graph is."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Graph) -> None:
         self.users: dict[Graph, dict[Value, list[Node]]] = {}
+        self.owners = {region: node for node in all_nodes(program) for region in node.regions}
 
     def here(self, value: Value) -> list[Use]:
         """Uses in the value's own graph."""
@@ -64,3 +66,28 @@ def captured(use: Use) -> list[Value] | None:
         first = 1 if node.op.name == "if" else 0
     behind = len(node.operands) - i
     return [r.params[len(r.params) - behind] for r in node.regions] if i >= first else None
+
+
+def source(value: Value, owners: Mapping[Graph, Node]) -> Value | None:
+    """What a region's parameter is outside: what it captures, or the value in another loop that its rows stack."""
+    node = owners.get(value.graph)
+    if node is None or value.node is not None or node.op.name not in ("loop", "if"):
+        return None
+    if node.op.name == "if":
+        return node.operands[1 + value.index]
+    p = parts(node)
+    behind = len(value.graph.params) - value.index
+    if behind <= len(p.captures):
+        return node.operands[len(node.operands) - behind]
+    if value not in p.body_rows:
+        return None
+    stack = p.rows[p.body_rows.index(value)]
+    return stacked(stack)
+
+
+def stacked(stack: Value) -> Value | None:
+    """The value, in the body of the loop that made a stack, that each row is."""
+    node = stack.node
+    if node is None or node.op.name != "loop" or not int(node.attrs["carry"]) <= stack.index < len(node.results) - 1:
+        return None
+    return node.regions[-1].results[stack.index]

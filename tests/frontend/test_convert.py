@@ -34,7 +34,8 @@ def run(fetches: Any, feed: Any = None) -> Any:
     (1, int32, []), (2**40, int64, []), (1.5, float32, []), (True, bool_, []), ("a", string, []), (b"a", string, []),
     (1j, complex128, []), ([1, 2.0], float32, [2]), ([np.float64(1)], float32, [1]), ([2**40], int64, [1]),
     (np.float64(1), float64, []), (np.arange(3), int64, [3]), ([], float32, [0]), ([True, 1], int32, [2]),
-    ((1, 2), int32, [2]), ([[1], [2]], int32, [2, 1]), (np.array(["a"]), string, [1]), (TensorShape([2, 3]), int32, [2]),
+    ((1, 2), int32, [2]), ([[1], [2]], int32, [2, 1]), (np.array(["a"]), string, [1]),
+    (TensorShape([2, 3]), int32, [2]),
     (Dimension(3), int32, []), ([Dimension(2), 1], int32, [2]), (TensorShape([2**40]), int64, [1]),
     ([np.array([1, 2])], int32, [1, 2]), (range(3), int32, [3]),
 ])
@@ -46,7 +47,8 @@ def test_python_data_is_narrowed(value: Any, dtype: Any, shape: list[int]) -> No
 
 @pytest.mark.parametrize(("value", "dtype", "expected"), [
     (1, float32, 1.0), (True, float32, 1.0), ([1, 2], float64, [1, 2]), (np.array([1.7]), int32, [1]),
-    (np.float32(1.7), int32, 1), ([True, False], int32, [1, 0]), (np.array([300]), uint8, [44]), ([2**70], float32, [2.0**70]),
+    (np.float32(1.7), int32, 1), ([True, False], int32, [1, 0]), (np.array([300]), uint8, [44]),
+    ([2**70], float32, [2.0**70]),
     (1e300, float32, np.inf),
 ])
 def test_wanted_dtypes(value: Any, dtype: Any, expected: Any) -> None:
@@ -157,8 +159,10 @@ def test_a_conversion_that_breaks_its_promise() -> None:
 def test_constant_value(graph: Graph) -> None:
     q = array.placeholder(float32, [None, 3])
     assert convert.constant_value(q) is None
-    known = [(convert.constant([1.5, 2]), [1.5, 2]), (array.shape(array.zeros([4, 5])), [4, 5]), (array.size(array.zeros([4])), 4),
-             (array.rank(q), 2), (array.range(1, 7, 2), [1, 3, 5]), (math.cast(convert.constant([1, 2]), float32), [1, 2]),
+    known = [(convert.constant([1.5, 2]), [1.5, 2]), (array.shape(array.zeros([4, 5])), [4, 5]),
+             (array.size(array.zeros([4])), 4),
+             (array.rank(q), 2), (array.range(1, 7, 2), [1, 3, 5]),
+             (math.cast(convert.constant([1, 2]), float32), [1, 2]),
              (array.fill([2], 3.5), [3.5, 3.5]), (array.stack([convert.constant(1.5), 2.5]), [1.5, 2.5]),
              (array.concat([[1.0], [2.0]], 0), [1, 2]), (math.equal([1.0, 2.0], [1.0, 3.0]), [True, False])]
     for tensor, expected in known:

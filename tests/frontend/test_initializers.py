@@ -33,6 +33,11 @@ def test_constants() -> None:
     assert filled.tolist() == [[1.0, 2.0], [3.0, 3.0]]
     with pytest.raises(TypeError):
         tf.constant_initializer([1, 2, 3], verify_shape=True)([2, 2])
+    with pytest.raises(TypeError):
+        tf.constant_initializer(1.5)([2], dtype=tf.int32)
+    large = tf.constant_initializer(3)([200, 300])
+    assert (large.op.type, large.dtype) == ("Const", tf.float32)
+    assert (value(large) == 3.0).all()
     with pytest.raises(ValueError, match="Too many elements"):
         tf.constant_initializer([1, 2, 3])([2])
 
@@ -62,8 +67,8 @@ def test_normals() -> None:
 
 @pytest.mark.parametrize("kwargs, shape, limit", [
     ({"mode": "fan_in"}, [30, 50], np.sqrt(3 / 30)), ({"mode": "fan_out"}, [30, 50], np.sqrt(3 / 50)),
-    ({"mode": "fan_avg", "scale": 2.0}, [30, 50], np.sqrt(6 / 40)), ({"mode": "fan_out"}, [2, 5, 30, 50], np.sqrt(3 / 500)),
-    ({"mode": "fan_in"}, [2000], np.sqrt(3 / 2000))])
+    ({"mode": "fan_avg", "scale": 2.0}, [30, 50], np.sqrt(6 / 40)),
+    ({"mode": "fan_out"}, [2, 5, 30, 50], np.sqrt(3 / 500)), ({"mode": "fan_in"}, [2000], np.sqrt(3 / 2000))])
 def test_variance_scaling(kwargs: Any, shape: Any, limit: float) -> None:
     x = value(tf.variance_scaling_initializer(distribution="uniform", **kwargs)(shape))
     assert np.abs(x).max() <= limit

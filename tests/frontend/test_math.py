@@ -44,9 +44,11 @@ def ints() -> Tensor:
 
 @pytest.mark.parametrize(("make", "name", "kind"), [
     (lambda p: p + 1, "add", "Add"), (lambda p: 1 + p, "add", "Add"), (lambda p: p - 1, "sub", "Sub"),
-    (lambda p: p * 2, "mul", "Mul"), (lambda p: p / 2, "truediv", "RealDiv"), (lambda p: p // 2, "floordiv", "FloorDiv"),
+    (lambda p: p * 2, "mul", "Mul"), (lambda p: p / 2, "truediv", "RealDiv"),
+    (lambda p: p // 2, "floordiv", "FloorDiv"),
     (lambda p: p % 2, "mod", "FloorMod"), (lambda p: p**2, "pow", "Pow"), (lambda p: -p, "Neg", "Neg"),
-    (lambda p: abs(p), "Abs", "Abs"), (lambda p: p < 1, "Less", "Less"), (lambda p: p >= 1, "GreaterEqual", "GreaterEqual"),
+    (lambda p: abs(p), "Abs", "Abs"), (lambda p: p < 1, "Less", "Less"),
+    (lambda p: p >= 1, "GreaterEqual", "GreaterEqual"),
     (lambda p: p @ np.ones((3, 2)), "matmul", "MatMul"), (lambda p: math.add(p, p), "Add", "Add"),
     (lambda p: math.multiply(p, 2), "Mul", "Mul"), (lambda p: math.div(p, 2), "div", "RealDiv"),
     (lambda p: math.reduce_sum(p), "Sum", "Sum"), (lambda p: math.to_int64(p), "ToInt64", "Cast"),
@@ -257,14 +259,17 @@ def test_matmul_refuses() -> None:
 
 
 @pytest.mark.parametrize(("equation", "shapes"), [
-    ("ij,jk->ik", [(2, 3), (3, 4)]), ("ij,jk", [(2, 3), (3, 4)]), ("bij,jk->bik", [(5, 2, 3), (3, 4)]), ("ij->ji", [(2, 3)]),
-    ("ij->", [(2, 3)]), ("ij,ij->i", [(2, 3), (2, 3)]), ("i,j->ji", [(2,), (3,)]), ("ij,jk,kl->li", [(2, 3), (3, 4), (4, 2)]),
+    ("ij,jk->ik", [(2, 3), (3, 4)]), ("ij,jk", [(2, 3), (3, 4)]), ("bij,jk->bik", [(5, 2, 3), (3, 4)]),
+    ("ij->ji", [(2, 3)]),
+    ("ij->", [(2, 3)]), ("ij,ij->i", [(2, 3), (2, 3)]), ("i,j->ji", [(2,), (3,)]),
+    ("ij,jk,kl->li", [(2, 3), (3, 4), (4, 2)]),
     ("ij,k->j", [(2, 3), (4,)]),
 ])
 def test_einsum(equation: str, shapes: list[tuple[int, ...]]) -> None:
     random = np.random.RandomState(1)
     values = [random.rand(*shape).astype("f") for shape in shapes]
-    np.testing.assert_allclose(run(math.einsum(equation, *map(constant, values))), np.einsum(equation, *values), rtol=1e-5)
+    np.testing.assert_allclose(run(math.einsum(equation, *map(constant, values))), np.einsum(equation, *values),
+                               rtol=1e-5)
 
 
 def test_einsum_and_tensordot_refuse() -> None:
@@ -282,7 +287,8 @@ def test_einsum_and_tensordot_refuse() -> None:
 def test_tensordot() -> None:
     p, w = constant(P), constant(np.ones((3, 4), "f"))
     np.testing.assert_allclose(run(math.tensordot(p, w, 1)), np.tensordot(P, np.ones((3, 4)), 1), rtol=1e-6)
-    np.testing.assert_allclose(run(math.tensordot(w, p, [[0], [1]])), np.tensordot(np.ones((3, 4)), P, ([0], [1])), rtol=1e-6)
+    np.testing.assert_allclose(run(math.tensordot(w, p, [[0], [1]])), np.tensordot(np.ones((3, 4)), P, ([0], [1])),
+                               rtol=1e-6)
     assert run(math.tensordot(p, p, 2)) == pytest.approx((P * P).sum(), rel=1e-6)
 
 
@@ -305,12 +311,14 @@ def test_matrices() -> None:
 def test_clipping() -> None:
     p = floats()
     norm = float(np.linalg.norm(P))
-    made = [clip.clip_by_value(p, 0.2, 0.6), clip.clip_by_norm(p, 0.5), clip.clip_by_norm(p, 50), clip.clip_by_norm(p * 0, 0.5),
+    made = [clip.clip_by_value(p, 0.2, 0.6), clip.clip_by_norm(p, 0.5), clip.clip_by_norm(p, 50),
+            clip.clip_by_norm(p * 0, 0.5),
             clip.global_norm([p, None, p]), *clip.clip_by_global_norm([p, None], 0.5)[0][:1],
             clip.clip_by_norm(p, 0.5, axes=[1])]
     found = run(made, {p: P})
     rows = np.linalg.norm(P, axis=1, keepdims=True)
-    expected = [P.clip(0.2, 0.6), P * 0.5 / norm, P, P * 0, norm * 2**0.5, P * 0.5 / norm, P * np.minimum(1, 0.5 / rows)]
+    expected = [P.clip(0.2, 0.6), P * 0.5 / norm, P, P * 0, norm * 2**0.5, P * 0.5 / norm,
+                P * np.minimum(1, 0.5 / rows)]
     for a, b in zip(found, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-6)
     with pytest.raises(TypeError, match="t_list should be a sequence"):
@@ -336,7 +344,8 @@ def test_infinite_norms() -> None:
 
 
 @pytest.mark.parametrize(("graph_seed", "op_seed", "pair"), [
-    (None, None, (None, None)), (None, 3, (87654321, 3)), (3, 4, (3, 4)), (0, 0, (0, 2**31 - 1)), (None, 0, (87654321, 0)),
+    (None, None, (None, None)), (None, 3, (87654321, 3)), (3, 4, (3, 4)), (0, 0, (0, 2**31 - 1)),
+    (None, 0, (87654321, 0)),
     (None, 2**31, (87654321, 1)), (None, -5, (87654321, 2147483642)),
 ])
 def test_pairs_of_seeds(graph_seed: int | None, op_seed: int | None, pair: tuple[Any, Any]) -> None:

@@ -57,9 +57,11 @@ def test_sparse_is_the_dense_rule_on_touched_rows(name: str) -> None:
     start = np.arange(8, dtype=np.float32).reshape(4, 2) + 1
     sparse, dense = tf.Variable(start), tf.Variable(start)
     # Row 2 is touched twice, rows 0 and 3 never.
-    grad = tf.IndexedSlices(tf.constant([[1.0, 2.0], [0.5, -1.0], [3.0, 4.0]]), tf.constant([2, 1, 2]), tf.constant([4, 2]))
+    rows = tf.constant([[1.0, 2.0], [0.5, -1.0], [3.0, 4.0]])
+    grad = tf.IndexedSlices(rows, tf.constant([2, 1, 2]), tf.constant([4, 2]))
     full = np.array([[0, 0], [0.5, -1], [4, 6], [0, 0]], np.float32)
-    ops = [MAKERS[name]().apply_gradients([(grad, sparse)]), MAKERS[name]().apply_gradients([(tf.constant(full), dense)])]
+    pairs = [(grad, sparse), (tf.constant(full), dense)]
+    ops = [MAKERS[name]().apply_gradients([pair]) for pair in pairs]
     for got, expected in steps(ops, (sparse, dense)):
         np.testing.assert_allclose(got[1:3], expected[1:3], rtol=1e-5)
         np.testing.assert_allclose(got[[0, 3]], start[[0, 3]])
@@ -81,6 +83,8 @@ def test_sparse_adam_moves_all_rows() -> None:
 def test_embeddings_train() -> None:
     table = tf.Variable(np.ones((4, 2), np.float32))
     loss = tf.reduce_sum(tf.nn.embedding_lookup(table, [1, 1, 3]) ** 2)
+    [(grad, _)] = train.GradientDescentOptimizer(0.1).compute_gradients(loss)
+    assert isinstance(grad, tf.IndexedSlices)
     [found] = steps(train.GradientDescentOptimizer(0.1).minimize(loss), table, 1)
     np.testing.assert_allclose(found, [[1, 1], [0.6, 0.6], [1, 1], [0.8, 0.8]], rtol=1e-6)
 
@@ -88,7 +92,7 @@ def test_embeddings_train() -> None:
 def test_subclasses_get_rows_without_duplicates() -> None:
     seen: list[Any] = []
 
-    class Mine(train.Optimizer):  # type: ignore[misc, name-defined]
+    class Mine(train.Optimizer):
         def _apply_sparse(self, grad: Any, var: Any) -> Any:
             seen.append(grad)
             return tf.scatter_sub(var, grad.indices, grad.values)
@@ -99,6 +103,16 @@ def test_subclasses_get_rows_without_duplicates() -> None:
     assert found.tolist() == [-2.0, 0.0, -4.0]
     sess = tf.Session()
     assert sorted(sess.run(seen[0].indices).tolist()) == [0, 2]
+
+
+def test_reads_made_anew_have_gradients() -> None:
+    v = tf.Variable(1.0)
+    with tf.control_dependencies([v.assign(5.0)]):
+        loss = v * v
+    [(grad, _)] = train.GradientDescentOptimizer(0.1).compute_gradients(loss)
+    sess = tf.Session()
+    sess.run(v.initializer)
+    assert sess.run(grad) == 10.0
 
 
 # --- slots, names, collections ---
@@ -144,7 +158,8 @@ def test_rmsprop_slot_order() -> None:
     v = tf.Variable([1.0, 2.0], name="v")
     rms = train.RMSPropOptimizer(0.1, centered=True)
     rms.minimize(tf.reduce_sum(v * v))
-    assert [rms.get_slot(v, n).op.name for n in ("rms", "mg", "momentum")] == ["v/RMSProp", "v/RMSProp_1", "v/RMSProp_2"]
+    found = [rms.get_slot(v, n).op.name for n in ("rms", "mg", "momentum")]
+    assert found == ["v/RMSProp", "v/RMSProp_1", "v/RMSProp_2"]
     assert rms.get_slot_names() == ["mg", "momentum", "rms"]
 
 

@@ -49,7 +49,8 @@ def test_construction_errors() -> None:
     cases: list[tuple[tuple[Any, ...], dict[str, Any], str]] = [
         ((), {}, "initial_value must be specified"), ((tf.placeholder(tf.float32),), {}, "must have a shape specified"),
         ((1.0,), {"collections": "x"}, "must be a list, tuple, or set"),
-        ((tf.ones([2]),), {"dtype": tf.float64}, "Tensor conversion requested dtype"), ((1.0,), {"constraint": 3}, "callable")]
+        ((tf.ones([2]),), {"dtype": tf.float64}, "Tensor conversion requested dtype"),
+        ((1.0,), {"constraint": 3}, "callable")]
     for args, kwargs, phrase in cases:
         with pytest.raises(ValueError, match=phrase):
             tf.Variable(*args, **kwargs)
@@ -290,7 +291,8 @@ def test_sessions_have_their_own_values(graph: Any) -> None:
     assert (one.run(w), two.run(w)) == (2.0, 1.0)
 
 
-@pytest.mark.parametrize("value, dtype", [(True, tf.bool), (3, tf.int32), (2.5, tf.float32), (np.float64(2.5), tf.float64)])
+@pytest.mark.parametrize("value, dtype", [
+    (True, tf.bool), (3, tf.int32), (2.5, tf.float32), (np.float64(2.5), tf.float64)])
 def test_dtypes(sess: Any, value: Any, dtype: Any) -> None:
     w = tf.Variable(value)
     init(sess)

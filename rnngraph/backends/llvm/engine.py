@@ -31,7 +31,7 @@ from rnngraph.ir.walk import type_symbols
 from rnngraph.lowering import loops as _loops  # noqa: F401 - it registers the rule for loops
 from rnngraph.lowering.lower import lower
 from rnngraph.lowering.support import why_host
-from rnngraph.ops.interpreter import Machine, bind, located, param_symbols
+from rnngraph.ops.interpreter import Machine, bind, param_symbols
 from rnngraph.passes.pipeline import KERNELS, LOOPS, TIDY, optimise
 from rnngraph.runtime.interface import Options, Report, StepReport
 
@@ -184,8 +184,8 @@ class Program:
         machine = Machine(dict(sizes))
         for n in step.nodes:
             machine.step(env, n, self.graph.binds)
-        raise located(errors.InternalError(None, node, "native code failed here, but the reference kernels do not; please "
-                                                       "report it with the program"), node)
+        raise errors.at_node(errors.InternalError(None, node, "native code failed here, but the reference kernels do not; "
+                                                  "please report it with the program"), node)
 
     def reports(self, loop: str = "") -> tuple[StepReport, ...]:
         """What each step is."""

@@ -171,17 +171,16 @@ def dynamic_rnn(cell: Any, inputs: Nest, sequence_length: Any = None, initial_st
                 scope: str | VariableScope | None = None) -> tuple[Nest, Nest]:
     """Run `cell` over the time steps of `inputs` in a loop; (outputs, final state).
 
-    inputs: a tensor `[B, T, ...]` (`[T, B, ...]` if time_major) or a nest of them; T and B may be unknown, the rest
-    not. sequence_length: int vector `[B]`; past a row's length its outputs are zeros and its state is copied through.
-    initial_state: in the structure of `cell.state_size`, else zeros of `dtype`. Outputs: like `cell.output_size`,
-    each `[B, T] + size`, of `dtype` or else the state's dtype. `swap_memory` keeps what gradients need outside
-    memory.
+    inputs: a tensor `[B, T, ...]` (`[T, B, ...]` if time_major) or a nest of them; B and T may be unknown, the rest not.
+    sequence_length: int vector `[B]`; past a row's length outputs are zeros and the state is copied through.
+    initial_state: in the structure of `cell.state_size`, else zeros of `dtype`.
+    swap_memory: keep what the gradient needs outside memory.
+    outputs: like `cell.output_size`, each `[B, T] + size`, of `dtype` or else the state's dtype.
 
-    Raises TypeError (phrases: `must be an instance of RNNCell`, `parallel_iterations`; a state built otherwise than
-    the cell's; outputs not of the dtype wanted) and ValueError (phrases: `to have rank at least 2`, `must have rank
-    at least 3`, `must be accessible via shape inference`, `you must give a dtype`, `must be a vector`, `Unable to
-    infer`, `not an invariant for`, and for inputs that are None, empty or of differing sizes). Source:
-    tf.nn.dynamic_rnn.
+    Raises TypeError (phrases: `must be an instance of RNNCell`, `parallel_iterations`; a state built otherwise than the
+    cell's; outputs not of the dtype wanted) and ValueError (phrases: `to have rank at least 2`, `must have rank at
+    least 3`, `must be accessible via shape inference`, `you must give a dtype`, `must be a vector`, `Unable to infer`,
+    `not an invariant for`, and for inputs that are None, empty or of differing sizes). Source: tf.nn.dynamic_rnn.
     """
     check_cell(cell)
     leaves = input_leaves(inputs)

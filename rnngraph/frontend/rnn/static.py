@@ -33,8 +33,8 @@ from rnngraph.ir.types import int32
 
 def _check_inputs(inputs: Any) -> None:
     if not nest.is_sequence(inputs):
-        raise TypeError("inputs must be a sequence: a list of one tensor [batch, depth] per time step; tf.unstack makes "
-                        f"one; got {inputs!r}")
+        raise TypeError("inputs must be a sequence: a list of one tensor [batch, depth] per time step, as tf.unstack "
+                        f"makes it; got {inputs!r}")
     if not inputs:
         raise ValueError("inputs must not be empty: expected at least one time step")
 

@@ -12,16 +12,18 @@ the typing starts again (`Learned`). So one rule serves merging, broadcasting an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from rnngraph.ir.graph import Builder, Graph, Node, Origin, Value, building
+import numpy as np
+
+from rnngraph.ir.graph import Array, Builder, Graph, Node, Origin, Value, building
 from rnngraph.ir.op import Composite, Elementwise, OpDef, lookup
 from rnngraph.ir.sizes import Dim, Expr, Symbol, evaluate, sub, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
-from rnngraph.ops.control import make_if, make_loop, parts
+from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols
 
 
 class Guard(NamedTuple):
@@ -291,12 +293,22 @@ class _Closer:
             inner = builder.region(region.name)
             self.body(inner, region, region.params, [self.capture(inner, v) for v in operands[1:]])
             builders.append(inner)
+        self.fill(*builders)
         for b in builders:
             b.graph.sealed = True
-        after = self.edges(builder, node)
-        made = _with_after(builder, node, after, lambda: make_if(_Plain(builder, after, node), operands[0], *builders,
-                                                                 name=node.name))
+        made = make_if(_Plain(builder, self.edges(builder, node), node), operands[0], *builders, name=node.name)
         return made.results
+
+    def fill(self, then: ClosingBuilder, other: ClosingBuilder) -> None:
+        """Give fillers the type of the value that they stand for; size 0 where a size is known in the other branch only."""
+        for mine, theirs in ((then, other), (other, then)):
+            inside = region_symbols(theirs.graph)
+            results = list(mine.graph.results)
+            for i, value in enumerate(results):
+                if value.node is not None and value.node.op is FILLER:
+                    results[i] = _filled(mine, theirs.graph.results[i].type, inside)
+            mine.graph.results = tuple(results)
+            mine.graph.nodes = [n for n in mine.graph.nodes if n.op is not FILLER]
 
     def edges(self, builder: ClosingBuilder, node: Node) -> tuple[Node, ...]:
         """Control edges of a region node."""
@@ -377,8 +389,17 @@ class _Plain:
                                   [v.hint for v in self.old.results])
 
 
-def _with_after(builder: ClosingBuilder, node: Node, after: Sequence[Node], make: Callable[[], Node]) -> Node:
-    return make()
+def _filled(builder: ClosingBuilder, t: Type, inside: set[Symbol]) -> Value:
+    """Something of type `t` that nothing reads."""
+    if isinstance(t, ListType):
+        none = builder.plain("constant", (), {"value": Array(np.int32(0))}).results[0]
+        made = builder.plain("list_new", [none], {"element": map_dims(t.element, lambda d: None)}).results[0]
+        return made
+    assert isinstance(t, TensorType)
+    zero = builder.plain("constant", (), {"value": Array(np.zeros((), t.dtype.numpy))}).results[0]
+    if not t.shape:
+        return zero
+    return builder.stretched(zero, tuple(0 if set(symbols(d)) & inside else d for d in t.shape))
 
 
 def _rank(t: Type) -> int:

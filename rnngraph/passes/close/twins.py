@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnngraph.ir.graph import Graph, Node, Value, building, call, constant
+from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.types import ListType, TensorType
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import numbered
+from rnngraph.ops.control import FILLER, numbered
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
 
 Path = tuple[int, ...]
@@ -70,17 +70,8 @@ class _Twins:
         return self.found[region.nodes[path[1]], path[2:]]
 
     def filler(self, rb: Rebuilder, node: Node, path: Path) -> Value:
-        """What the other branch gives in place of a value that it does not have; nothing reads it.
-
-        It has size 0 where the size is not known everywhere, so that it costs nothing.
-        """
-        t = self.type_at(node, path)
-        with building(rb.builder):
-            if isinstance(t, ListType):
-                return call("list_new", constant(0, "int32"), element=t.element)
-            dims = [d if isinstance(d, int) else 0 for d in t.shape or ()]
-            zero = constant(False if t.dtype.is_bool else 0, t.dtype.numpy)
-            return call("broadcast", zero, constant(dims, "int32")) if dims else zero
+        """What the other branch gives in place of a value that it does not have; nothing reads it."""
+        return rb.builder.node(FILLER, (), {"type": self.type_at(node, path)}, origin=node.origin).results[0]
 
     def type_at(self, node: Node, path: Path) -> TensorType | ListType:
         """The type of the value (or history) at `path` in its own region."""
