@@ -1,43 +1,29 @@
-"""Graph, Operation and Tensor: views on an open IR graph that hold what only TensorFlow has.
+"""Graph: an open IR graph with what only TensorFlow has: names, collections, scopes, control dependencies.
 
-An `Operation` stands for one IR node (the last one, where TensorFlow's op takes several); a `Tensor` for a value. Names,
-types as TensorFlow prints them, collections and control dependencies live here, not in the IR.
-
-Other frontend rooms make ops with `emit`. Python operators on tensors are looked up in `OVERLOADS`, which `math.py` and
-`array.py` fill, so that this module need not import them.
+Other frontend rooms make ops with `emit`, which appends an IR node and shows it as an `Operation` with its tensors.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rnngraph.errors import located
 from rnngraph.frontend.names import Names
-from rnngraph.frontend.shapes import TensorShape, as_shape
+from rnngraph.frontend.tensor import OVERLOADS as OVERLOADS
+from rnngraph.frontend.tensor import Operation as Operation
+from rnngraph.frontend.tensor import Tensor as Tensor
+from rnngraph.frontend.tensor import evaluate as evaluate
+from rnngraph.frontend.tensor import get_default_session as get_default_session
+from rnngraph.frontend.tensor import sessions as sessions
+from rnngraph.frontend.tensor import user_line as user_line
 from rnngraph.ir import graph as ir
 from rnngraph.ir.graph import Builder, Node, Origin, Value
 from rnngraph.ir.op import OpDef, lookup
-from rnngraph.ir.types import DType, RefType, TensorType
-
-OVERLOADS: dict[str, Callable[..., Any]] = {}
-"""Tensor operator name ("__add__", ...) -> function(tensor, ...)."""
-
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-
-
-def user_line() -> str:
-    """The innermost line of code outside this package: "model.py:41 in build"."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    code = frame.f_code
-    return f"{os.path.basename(code.co_filename)}:{frame.f_lineno} in {code.co_name}"
+from rnngraph.ir.types import RefType
 
 
 class FrontendBuilder(Builder):
@@ -51,189 +37,6 @@ class FrontendBuilder(Builder):
         """See Builder."""
         assert self.owner is not None
         return self.owner._describe(op, name)
-
-
-class Operation:
-    """A node as TensorFlow shows it. `outputs` are its tensors. Source: tf.Operation."""
-
-    def __init__(self, graph: Graph, name: str, type: str, node: Node | None, inputs: Sequence[Tensor],
-                 values: Sequence[Value]) -> None:
-        self.graph = graph
-        self.name = name
-        self.type = type
-        self.node = node
-        self.inputs = list(inputs)
-        self.outputs = [Tensor(self, i, v) for i, v in enumerate(values)]
-        self.device = graph._device_string()
-        self.gradient_name: str | None = graph._gradient_overrides.get(type)
-        self._id = graph._register(self)
-
-    @property
-    def control_inputs(self) -> list[Operation]:
-        """The ops that run before this one by control edges."""
-        after = self.node.after if self.node is not None else ()
-        return [self.graph.operation_of(n) for n in after]
-
-    @property
-    def traceback(self) -> list[str]:
-        """Where the user's code made this op."""
-        line = self.node.origin.line if self.node is not None else None
-        return [line] if line else []
-
-    @property
-    def op_def(self) -> OpDef | None:
-        """The declaration of the IR op behind this one."""
-        return self.node.op if self.node is not None else None
-
-    @property
-    def node_def(self) -> Operation:
-        """The op itself: name, type and attributes are all on it."""
-        return self
-
-    def get_attr(self, name: str) -> Any:
-        """An attribute. Raises ValueError (phrase: `No attr named`)."""
-        if self.node is not None and name in self.node.attrs:
-            return self.node.attrs[name]
-        if name in ("T", "dtype") and self.outputs:
-            return self.outputs[0].dtype
-        raise ValueError(f"No attr named '{name}' in op {self.name!r} ({self.type})")
-
-    def values(self) -> tuple[Tensor, ...]:
-        """The outputs."""
-        return tuple(self.outputs)
-
-    def colocation_groups(self) -> list[bytes]:
-        """Only itself: placement has no meaning here."""
-        return [f"loc:@{self.name}".encode()]
-
-    def run(self, feed_dict: Mapping[Any, Any] | None = None, session: Any = None) -> None:
-        """Run this op in the default session or the one given."""
-        evaluate(self, feed_dict, session)
-
-    def __repr__(self) -> str:
-        return f"<tf.Operation '{self.name}' type={self.type}>"
-
-    __str__ = __repr__
-
-    def __deepcopy__(self, memo: object) -> Operation:
-        return self
-
-
-def _overload(name: str) -> Callable[..., Any]:
-    def method(self: Tensor, *args: Any) -> Any:
-        return OVERLOADS[name](self, *args)
-    method.__name__ = name
-    return method
-
-
-class Tensor:
-    """A value as TensorFlow shows it: symbolic, named, with a static shape. Source: tf.Tensor."""
-
-    __array_priority__ = 100
-    __slots__ = ("_shape", "op", "source", "value", "value_index", "__weakref__")
-
-    def __init__(self, op: Operation, value_index: int, value: Value) -> None:
-        self.op = op
-        self.value_index = value_index
-        self.value = value
-        self.source = value
-        """What feeds replace; `value` may be a refinement of it made by `set_shape`."""
-        self._shape: TensorShape | None = None
-        op.graph._tensors[value] = self
-
-    @property
-    def graph(self) -> Graph:
-        """The graph that the tensor belongs to."""
-        return self.op.graph
-
-    @property
-    def name(self) -> str:
-        """`<op name>:<output index>`."""
-        return f"{self.op.name}:{self.value_index}"
-
-    @property
-    def dtype(self) -> DType:
-        """The element type."""
-        return self.value.type.dtype
-
-    @property
-    def device(self) -> str:
-        """The recorded device string; devices have no effect."""
-        return self.op.device
-
-    @property
-    def shape(self) -> TensorShape:
-        """The static shape, as r1.4 infers it."""
-        if self._shape is None:
-            t = self.value.type
-            shape = t.shape if isinstance(t, TensorType) else None
-            self._shape = TensorShape(None if shape is None else [d if isinstance(d, int) else None for d in shape])
-        return self._shape
-
-    def get_shape(self) -> TensorShape:
-        """The static shape."""
-        return self.shape
-
-    def set_shape(self, shape: Any) -> None:
-        """Merge `shape` into the static shape. Raises ValueError (phrase: `are not compatible`)."""
-        merged = self.shape.merge_with(as_shape(shape))
-        t = self.value.type
-        if merged.ndims is not None and isinstance(t, TensorType):
-            wanted = tuple(merged.as_list())
-            if t.shape is None or any(w is not None and w != d for w, d in zip(wanted, t.shape, strict=True)):
-                graph = self.graph
-                self.value = graph._builder_for(self.value).node(
-                    "refine", [self.value], {"shape": wanted}, origin=Origin(user_line())).results[0]
-                graph._tensors[self.value] = self
-        self._shape = merged
-
-    def consumers(self) -> list[Operation]:
-        """The ops that read this tensor."""
-        return [op for op in self.graph._operations if any(t is self for t in op.inputs)]
-
-    def eval(self, feed_dict: Mapping[Any, Any] | None = None, session: Any = None) -> Any:
-        """The value in the default session or the one given."""
-        return evaluate(self, feed_dict, session)
-
-    def __repr__(self) -> str:
-        return f"<tf.Tensor '{self.name}' shape={self.shape} dtype={self.dtype.name}>"
-
-    def __str__(self) -> str:
-        shape = f", shape={self.shape}" if self.shape.ndims is not None else ""
-        return f'Tensor("{self.name}"{shape}, dtype={self.dtype.name})'
-
-    def __deepcopy__(self, memo: object) -> Tensor:
-        return self
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __bool__(self) -> bool:
-        raise TypeError("Using a `tf.Tensor` as a Python `bool` is not allowed. Use `if t is not None:` to test if a "
-                        f"tensor is defined, and tf.cond for a branch on its value. The tensor is {self!r}.")
-
-    __nonzero__ = __bool__
-
-    def __iter__(self) -> Iterator[Tensor]:
-        raise TypeError(f"'Tensor' object is not iterable: {self!r}; tf.unstack gives a list of its slices, "
-                        "tf.map_fn or tf.while_loop run over them.")
-
-    def __len__(self) -> int:
-        raise TypeError(f"object of type 'Tensor' has no len(): {self!r}; use tf.shape(t)[0] or t.shape[0].")
-
-    def __int__(self) -> int:
-        raise TypeError(f"int() argument must be a number, not {self!r}; run it in a session first.")
-
-    __float__ = __index__ = __int__
-
-
-_OPERATORS = ["add", "sub", "mul", "truediv", "div", "floordiv", "mod", "pow", "matmul", "and", "or", "xor"]
-for _name in [f"__{r}{n}__" for n in _OPERATORS for r in ("", "r")] + [
-        "__neg__", "__abs__", "__invert__", "__lt__", "__le__", "__gt__", "__ge__", "__getitem__"]:
-    setattr(Tensor, _name, _overload(_name))
 
 
 class Graph:
@@ -668,33 +471,3 @@ def emit_op(op: str | OpDef, inputs: Sequence[Tensor | Value] = (), attrs: Mappi
     """Make an op on its inputs' graph (or the default one)."""
     graph = graph_of([t for t in inputs if isinstance(t, Tensor)])
     return graph.emit(op, inputs, attrs, name=name, type=type)
-
-
-# --- evaluation: the session room fills this in ---------------------------------------------------------------------
-
-class _Sessions(threading.local):
-    def __init__(self) -> None:
-        self.stack: list[Any] = []
-
-
-sessions = _Sessions()
-
-
-def get_default_session() -> Any:
-    """The innermost default session of this thread, or None. Source: tf.get_default_session."""
-    return sessions.stack[-1] if sessions.stack else None
-
-
-def evaluate(item: Tensor | Operation, feed_dict: Mapping[Any, Any] | None, session: Any) -> Any:
-    """Run one element. Raises ValueError (phrase: `No default session is registered`)."""
-    if session is None:
-        session = get_default_session()
-        if session is None:
-            raise ValueError("Cannot evaluate tensor using `eval()`: No default session is registered. Use "
-                             "`with sess.as_default()` or pass an explicit session to `eval(session=sess)`")
-        if session.graph is not item.graph:
-            raise ValueError("Cannot use the default session to evaluate this: its graph is different from the "
-                             "session's graph. Pass an explicit session to `eval(session=sess)`.")
-    elif session.graph is not item.graph:
-        raise ValueError("Cannot use the given session to evaluate this: its graph is different from the element's.")
-    return session.run(item, feed_dict)

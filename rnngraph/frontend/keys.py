@@ -14,6 +14,8 @@ class GraphKeys:
     MOVING_AVERAGE_VARIABLES = "moving_average_variables"
     TRAINABLE_RESOURCE_VARIABLES = "trainable_resource_variables"
     REGULARIZATION_LOSSES = "regularization_losses"
+    RESOURCES = "resources"
+    LOCAL_RESOURCES = "local_resources"
     LOSSES = "losses"
     UPDATE_OPS = "update_ops"
     SUMMARIES = "summaries"

@@ -104,6 +104,8 @@ class Variable:
         graph = graph_of([initial_value]) if isinstance(initial_value, Tensor | Variable) else get_default_graph()
         wanted = None if dtype is None else as_dtype(dtype)
         with graph.as_default(), graph.outermost(), name_scope(name, "Variable") as scope:
+            if not scope:
+                raise ValueError("'' is not a valid node name: a variable needs a name, or None for the default one.")
             self._initial_value = _initial(initial_value, wanted, scope)
             self._check_initial(scope, validate_shape, expected_shape)
             shape = tuple(self._initial_value.shape.as_list()) if validate_shape else None

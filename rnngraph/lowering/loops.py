@@ -80,7 +80,7 @@ def _enter(work: _Work, summed: set[int]) -> None:
     region, body, p = work.region, work.body, work.p
     body.views[p.body.params[0]] = work.step
     for i, (param, initial) in enumerate(zip(p.body_carry, p.carry, strict=True)):
-        start = region.views[initial]
+        start = region.starts.get(i) or region.views[initial]
         if i in summed:
             held = region.place(p.final[i])
             if not held.contiguous:
@@ -166,7 +166,7 @@ def _leave(work: _Work) -> None:
             target = _pong(work, param)
             body.steps.append(nests.copy(view, target))
             view = target
-        start = work.region.contiguous(work.region.views[p.carry[i]])
+        start = work.region.contiguous(work.region.starts.get(i) or work.region.views[p.carry[i]])
         slot = work.slots[i].base
         work.carries.append(Carry(slot, start, view))  # type: ignore[arg-type]
 

@@ -71,6 +71,8 @@ class Region:
         self.views: dict[Value, View] = {}
         self.places: dict[Value, View] = {}
         self.packs: dict[tuple[Value, str], Work] = {}
+        self.starts: dict[int, View] = {}
+        """Where a loop's carries start, if not where its operands are (see `grown`)."""
 
     # --- values -----------------------------------------------------------------------------------------------------
 
@@ -404,11 +406,11 @@ def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Valu
     top.nodes(nodes)
     for value, view in zip(outputs, targets, strict=True):
         top.settle(value, view)
-    used = _symbols(nodes, inputs, outputs)
+    used = mentioned_symbols(nodes, inputs, outputs)
     return Plan(tuple(inputs), tuple(outputs), tuple(top.steps), used, tuple(shared.nodes), shared.constants)
 
 
-def _symbols(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value]) -> tuple[Symbol, ...]:
+def mentioned_symbols(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value]) -> tuple[Symbol, ...]:
     """Every symbol that a stretch may name, regions included, in a fixed order."""
     found: dict[Symbol, None] = {}
 
@@ -433,4 +435,4 @@ def _symbols(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[V
     return tuple(sorted(found, key=lambda s: s.serial))
 
 
-__all__ = ["LOOPS", "Lowering", "Region", "lower"]
+__all__ = ["LOOPS", "Lowering", "Region", "lower", "mentioned_symbols"]

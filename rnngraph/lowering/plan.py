@@ -241,7 +241,11 @@ class Pong:
 
 @dataclass(frozen=True)
 class Loop:
-    """Repeat `body` until `limit` steps ran or `condition` (computed by `test`) is false; `trips` gets the number."""
+    """Repeat `body` until `limit` steps ran or `condition` (computed by `test`) is false; `trips` gets the number.
+
+    With `capacity`, the loop also leaves in front of step `capacity`, for lack of room for its rows, and then sets `more`;
+    it is entered again with `begin` the step where it left.
+    """
 
     limit: View | None
     test: tuple[Step, ...]
@@ -254,6 +258,9 @@ class Loop:
     pongs: tuple[Pong, ...]
     reverse: bool
     label: str = ""
+    begin: Dim = 0
+    capacity: Dim = None
+    more: View | None = None
 
 
 @dataclass(frozen=True)

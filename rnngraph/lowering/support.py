@@ -14,8 +14,8 @@ STEPS = frozenset({"fused", "add", "contract", "constant", "sizes", "reshape", "
 """Ops that have a native step."""
 
 
-def why_host(node: Node) -> str | None:
-    """Why a node runs on the host; None if it is native."""
+def why_host(node: Node, inside: bool = False) -> str | None:
+    """Why a node runs on the host; None if it is native. `inside`: within the region of another node."""
     if node.op.name not in STEPS:
         if isinstance(node.op.kind, Host):
             return f"{node.op.name} has only a host kernel"
@@ -24,7 +24,7 @@ def why_host(node: Node) -> str | None:
     if reason is not None:
         return reason
     if node.op.name == "loop":
-        return _loop(node)
+        return _loop(node, inside)
     if node.op.name == "if":
         return _regions(node)
     if node.op.name == "assert" and isinstance(node.op.kind, Effect) and node.operands[0].type.dtype.name != "bool":
@@ -45,10 +45,10 @@ def _types(node: Node) -> str | None:
     return None
 
 
-def _loop(node: Node) -> str | None:
+def _loop(node: Node, inside: bool) -> str | None:
     p = parts(node)
-    if p.cond is not None and p.stacks:
-        return "its number of steps is not known before, and it keeps rows"
+    if p.cond is not None and p.stacks and inside:
+        return "it keeps rows, and its number of steps is decided anew in each step around it"
     if p.limit is not None and p.stacks and p.trips.content is None:
         return "its number of steps has no name"
     return _regions(node)
@@ -68,7 +68,7 @@ def _region(region: Graph) -> str | None:
     if bound and any(isinstance(v.type, TensorType) and type_symbols(v.type) & bound for v in values):
         return "sizes inside are decided step by step"
     for inner in region.nodes:
-        reason = why_host(inner)
+        reason = why_host(inner, inside=True)
         if reason is not None:
             where = f" ({inner.origin.line})" if inner.origin.line else ""
             return f"{inner.name or inner.op.name}{where}: {reason}"

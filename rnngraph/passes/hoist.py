@@ -19,6 +19,7 @@ from rnngraph.ops.control import LoopParts, parts
 from rnngraph.passes.known import plain
 from rnngraph.passes.loop_pass import LoopPass
 from rnngraph.passes.regions import Edit
+from rnngraph.passes.slots import slots
 
 FREE = ("constant", "sizes", "broadcast", "iota", "expand_dims", "squeeze", "reshape", "identity", "slice")
 """Ops that are no work: what they give is read from where it is."""
@@ -77,8 +78,8 @@ class _Outside:
 
 
 def hoist(graph: Graph) -> Graph:
-    """`graph` with steady work in front of loops, as far out as it can go."""
+    """`graph` with steady work in front of loops, as far out as it can go; `slots` then hand it on as captures."""
     while True:
-        before, graph = graph, _Hoist().run(graph)
+        before, graph = graph, slots(_Hoist().run(graph))
         if graph is before:
             return graph

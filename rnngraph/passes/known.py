@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from rnngraph.ir.graph import Array, Builder, Node, Value
+from rnngraph.ir.graph import Array, Builder, Graph, Node, Value
 from rnngraph.ir.op import OpDef
-from rnngraph.ir.sizes import Dim
+from rnngraph.ir.sizes import Dim, Symbol, symbols
 from rnngraph.ir.types import ListType, TensorType
+from rnngraph.ir.walk import type_symbols
 
 SMALL = 16
 """Constants of at most this many elements are computed with, and copied, freely."""
@@ -52,13 +54,35 @@ def size_of(value: Value) -> Dim:
 
 
 def cheap(value: Value) -> bool:
-    """Whether a value is better made again than handed in: small constants, sizes, numbers spread, positions."""
+    """Whether a value is better made again than handed in: small constants, sizes, numbers spread, positions,
+    lists of cotangents without elements."""
     node = value.node
     if node is None:
         return False
     if node.op.name == "constant":
         return bool(array_of(value).size <= SMALL)
+    if node.op.name == "list_zeros_like":
+        new = node.operands[0].node
+        return new is not None and new.op.name == "list_new" and not new.attrs["dynamic"] and cheap(new.operands[0])
     return node.op.name == "sizes" or (node.op.name in ("broadcast", "iota") and all(map(cheap, node.operands)))
+
+
+def visible(graph: Graph, sizes: Iterable[Symbol]) -> bool:
+    """Whether sizes can be named in a region: those that it or a graph around it binds."""
+    hidden = set(sizes)
+    at: Graph | None = graph
+    while at is not None:
+        hidden -= at.binds
+        at = at.parent
+    return not hidden
+
+
+def mentions(value: Value) -> set[Symbol]:
+    """The sizes that making a `cheap` value again mentions."""
+    node = value.node
+    assert node is not None
+    found = type_symbols(value.type) | {s for a in node.attrs.values() if isinstance(a, tuple) for d in a for s in symbols(d)}
+    return found.union(*map(mentions, node.operands)) if node.operands else found
 
 
 def lists_in(node: Node) -> bool:

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rnngraph.ir.graph import Graph, Node, Value, building, call, constant
-from rnngraph.ir.sizes import Dim, symbols
+from rnngraph.ir.sizes import symbols
 from rnngraph.ir.types import ListType, TensorType, int32
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import parts
-from rnngraph.passes.known import fixed, is_op, size_of
+from rnngraph.passes.known import fixed, is_op, size_of, visible
 from rnngraph.passes.list_facts import LIKE, cotangent_rows, operand, readable, rows_of
 from rnngraph.passes.loop_pass import LoopPass
 from rnngraph.passes.positions import Position, number, of_row
@@ -81,24 +81,13 @@ class _ListRules(LoopPass):
             return None
         if new.graph is node.graph:
             made = rb.value(new)
-        elif old.node is None and is_op(new, "list_new") and self.visible(node.graph, size_of(new.node.operands[0])):
-            with building(rb.builder):
-                size = number(size_of(new.node.operands[0]), int32)
-                made = call("list_new", size, **new.node.attrs)
         else:
-            return None
+            size = size_of(new.node.operands[0])
+            if old.node is not None or size is None or not visible(node.graph, symbols(size)):
+                return None
+            with building(rb.builder):
+                made = call("list_new", number(size, int32), **new.node.attrs)
         return rb.copy(node, [made if k == i else rb.value(v) for k, v in enumerate(node.operands)]).results[0]
-
-    def visible(self, graph: Graph, size: Dim) -> bool:
-        """Whether a size can be named in a region."""
-        if size is None:
-            return False
-        hidden = set(symbols(size))
-        at: Graph | None = graph
-        while at is not None:
-            hidden -= at.binds
-            at = at.parent
-        return not hidden
 
     def stack(self, rb: Rebuilder, node: Node) -> Value | None:
         """All elements of a list of known rows."""

@@ -5,7 +5,7 @@
     carry(%a=%new) ... %b = list_write %a, %t, %v            yield stacks(%v)
         yield carry(%b)                                      %final = list_unstack %new, %stack      outside
     carry(%a=%c0) ... %s = list_single %l, %t, %g            yield stacks(%g)
-        %b = list_sum %a, %s; yield carry(%b)                %final = list_sum %c0, list_from(%l, %stack)
+        %b = list_sum %a, %s; yield carry(%b)                %final = list_sum %c0, list_from(%c0, %stack)
 
 where %t is the step number, or n - 1 - %t: the order of rows in a reverse loop, rows read backwards in another.
 `list_rules` then makes tensors of what is left outside.
@@ -40,12 +40,12 @@ class Read(NamedTuple):
 
 
 class Write(NamedTuple):
-    """A carried list that is written once a step: the carry, the value written, and `like` of a cotangent list."""
+    """A list, or a list of cotangents, that is carried and written once a step."""
 
     carry: int
     value: Value
     flip: bool
-    like: Value | None
+    cotangent: bool
 
 
 def order(index: Value, node: Node) -> bool | None:
@@ -96,10 +96,9 @@ class _Lists(LoopPass):
     def final(self, rb: Rebuilder, p: LoopParts, write: Write, stack: Value) -> Value:
         """The list after the loop."""
         start = rb.value(p.carry[write.carry])
-        if write.like is None:
+        if not write.cotangent:
             return call("list_unstack", start, stack)
-        like = p.captures[p.body_captures.index(write.like)]
-        return call("list_sum", start, call("list_from", rb.value(like), stack))
+        return call("list_sum", start, call("list_from", start, stack))
 
     # --- reading --------------------------------------------------------------------------------------------------
 
@@ -151,7 +150,7 @@ class _Lists(LoopPass):
         whole = length is not None and length == length_of(new)
         if not (whole or (grows(new) and not flip and not node.attrs["reverse"])) or not takes(new, value.type):
             return None
-        return Write(i, value, flip, None) if _fits_stack(p, value) else None
+        return Write(i, value, flip, False) if _fits_stack(p, value) else None
 
     def alone(self, p: LoopParts, i: int, write: Node) -> bool:
         """Whether nothing else sees the list in the loop, nor sees it outside as it was before."""
@@ -174,13 +173,12 @@ class _Lists(LoopPass):
             return None
         if not is_op(single, "list_single") or len(self.uses.all(param)) != 1:
             return None
-        like, index, value = single.node.operands
+        index, value = single.node.operands[1:]
         flip = order(index, node)
-        captured = like in p.body_captures
         readers = self.uses.all(p.body.results[i])
-        if flip is None or not captured or len(readers) != 1 or (p.cond is not None and (flip or node.attrs["reverse"])):
+        if flip is None or len(readers) != 1 or (p.cond is not None and (flip or node.attrs["reverse"])):
             return None
-        return Write(i, value, flip, like) if _fits_stack(p, value) else None
+        return Write(i, value, flip, True) if _fits_stack(p, value) else None
 
 
 def _terms(value: Value, param: Value) -> list[Value]:

@@ -32,6 +32,7 @@ TIDY: tuple[Step, ...] = (
 LOOPS: tuple[Step, ...] = (
     ("raise_loops", raise_loops),
     ("hoist", hoist),
+    ("localize", localize),
     ("cse", cse),
     # accumulate: carry a' = a + f -> stack of f, then a sum (reassociates)
     # fission: what does not depend on the carry, batched, before and after the recurrence

@@ -46,7 +46,7 @@ class _Builder(ClosingBuilder):
         """Two sizes that broadcast, not known to be equal."""
         facts = self.facts
         if isinstance(facts, _Nothing) and all(s in facts.given for d in (a, b) for s in symbols(d)):
-            return maximum(a, b)
+            return a if isinstance(a, int) else b if isinstance(b, int) else maximum(a, b)
         return super().decided(a, b, what)
 
     def settle_broadcast(self, value: Value, shape: Value) -> None:

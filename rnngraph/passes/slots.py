@@ -20,7 +20,7 @@ from rnngraph.ir.sizes import Dim, Expr
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder, dims
 from rnngraph.ops.control import LoopParts, parts
-from rnngraph.passes.known import cheap, clone, fixed, is_op, size_of
+from rnngraph.passes.known import cheap, clone, fixed, is_op, mentions, size_of, visible
 from rnngraph.passes.loop_pass import LoopPass
 from rnngraph.passes.positions import at_row, of_row, of_step, row_values, step_value
 from rnngraph.passes.regions import Edit
@@ -114,9 +114,11 @@ class _Slots(LoopPass):
             at = at_row(position, node.attrs["reverse"], size_of(p.limit) if p.limit is not None else None)
             if at is not None and at.start is not None:
                 return lambda: step_value(at, rb.values[p.body.params[0]], param.type.dtype)
-        same = _captured(outer)
+        same, inner = _captured(outer), stacked(outer)
         if same is not None:
             return lambda: rb.value(same)
+        if inner is not None and cheap(inner) and visible(p.body, mentions(inner)):
+            return lambda: clone(rb.builder, inner)
         if is_op(outer, "broadcast") and outer.node is not None and fixed(outer) and outer.tensor.rank:
             source = outer.node.operands[0]
             if is_op(source, "expand_dims") and source.node is not None and source.node.attrs["axis"] == 0:

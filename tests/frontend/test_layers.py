@@ -127,7 +127,7 @@ def test_deep_copies_are_unbuilt() -> None:
         assert (other.built, other.weights, other.graph) == (False, [], layer.graph)
         with tf.variable_scope("o", reuse=tf.AUTO_REUSE):
             other(tf.ones([2, 3]))
-    assert names() == ["a/k", "o/a/k", "o/a_1/k"] or names() == ["a/k", "o/a/k"]
+    assert names() == ["a/k", "o/a/k"]
 
 
 def test_input_spec() -> None:
@@ -137,7 +137,8 @@ def test_input_spec() -> None:
             self.input_spec = InputSpec(**kwargs)
 
     x = tf.ones([2, 3])
-    for bad in ({"ndim": 3}, {"min_ndim": 3}, {"max_ndim": 1}, {"axes": {-1: 4}}, {"shape": (2, 4)}, {"dtype": tf.int32}):
+    for bad in ({"ndim": 3}, {"min_ndim": 3}, {"max_ndim": 1}, {"axes": {-1: 4}}, {"shape": (2, 4)},
+                {"dtype": tf.int32}):
         with pytest.raises(ValueError, match="is incompatible with the layer"):
             Picky(**bad)(x)
     for good in ({"ndim": 2}, {"axes": {-1: 3}}, {"shape": (None, 3)}, {"dtype": tf.float32}):
@@ -207,7 +208,7 @@ def test_batch_normalization() -> None:
     np.testing.assert_allclose(sess.run(layer.moving_mean), [1, 2])
     np.testing.assert_allclose(sess.run(layer.moving_variance), [1, 2.5])
     plain = layer(x, training=False)
-    np.testing.assert_allclose(sess.run(plain), (np.array([[1, 2], [3, 6]]) - [1, 2]) / np.sqrt(np.array([1, 2.5]) + 1e-3),
-                               rtol=1e-5)
+    expected = (np.array([[1, 2], [3, 6]]) - [1, 2]) / np.sqrt(np.array([1, 2.5]) + 1e-3)
+    np.testing.assert_allclose(sess.run(plain), expected, rtol=1e-5)
     with pytest.raises(NotImplementedError):
         tf.layers.batch_normalization(x, renorm=True)

@@ -50,7 +50,7 @@ def test_construction_errors() -> None:
         ((), {}, "initial_value must be specified"), ((tf.placeholder(tf.float32),), {}, "must have a shape specified"),
         ((1.0,), {"collections": "x"}, "must be a list, tuple, or set"),
         ((tf.ones([2]),), {"dtype": tf.float64}, "Tensor conversion requested dtype"),
-        ((1.0,), {"constraint": 3}, "callable")]
+        ((1.0,), {"constraint": 3}, "callable"), ((1.0,), {"name": ""}, "is not a valid node name")]
     for args, kwargs, phrase in cases:
         with pytest.raises(ValueError, match=phrase):
             tf.Variable(*args, **kwargs)

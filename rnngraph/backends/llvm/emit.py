@@ -271,6 +271,7 @@ class Emitter:
         starts = [self.at(c.start) for c in step.carries]
         wholes = [self.at(r.whole) for r in step.rows]
         pongs = [self.base(p.work) for p in step.pongs]
+        begin = self.dim(step.begin)
         head, body, end = f.fresh("head"), f.fresh("step"), f.fresh("done")
         before = f.current
         f.branch(head)
@@ -289,6 +290,7 @@ class Emitter:
             self.steps(step.test)
             f.branch_if(f.load("bool", self.at(step.condition)).ssa, body, end)
             f.block(body)
+        self.room(step, index, end)
         self.cancelled()
         self.rows(step, index, limit, wholes)
         self.pongs(step, index, pongs)
@@ -298,7 +300,7 @@ class Emitter:
         latch = f.current
         f.branch(head)
         f._lines[place:place] = [
-            f"  {index} = phi i64 [ 0, %{before} ], [ {following}, %{latch} ]",
+            f"  {index} = phi i64 [ {begin}, %{before} ], [ {following}, %{latch} ]",
             *(f"  {p} = phi ptr [ {s}, %{before} ], [ {n}, %{latch} ]"
               for p, s, n in zip(pointers, starts, nexts, strict=True))]
         f.block(end)
@@ -309,6 +311,18 @@ class Emitter:
         """The step number where the body reads it."""
         short = self.f.value(f"trunc i64 {index} to i32")
         self.f.store_raw("i32", short, self.at(step.step), 4)
+
+    def room(self, step: Loop, index: str, end: str) -> None:
+        """Leave, saying so, where there is no room for this step's rows."""
+        f = self.f
+        if step.capacity is None or step.more is None:
+            return
+        full, fits = f.fresh("full"), f.fresh("fits")
+        f.branch_if(f.compare("sge", index, self.dim(step.capacity)), full, fits)
+        f.block(full)
+        f.store_raw("i8", "1", self.at(step.more), 1)
+        f.branch(end)
+        f.block(fits)
 
     def cancelled(self) -> None:
         """Leave if the caller wants to stop."""

@@ -28,9 +28,10 @@ from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.sizes import Dim, Symbol, add, floordiv, mul, symbols
 from rnngraph.ir.types import DType
 from rnngraph.ir.walk import type_symbols
-from rnngraph.lowering import loops as _loops  # noqa: F401 - it registers the rule for loops
+from rnngraph.lowering.grown import Grown, grows, lower_grown
 from rnngraph.lowering.lower import lower
 from rnngraph.lowering.support import why_host
+from rnngraph.ops.control import parts
 from rnngraph.ops.interpreter import Machine, bind, param_symbols
 from rnngraph.passes.pipeline import KERNELS, LOOPS, TIDY, optimise
 from rnngraph.runtime.interface import Options, Report, StepReport
@@ -90,12 +91,43 @@ def bound_by(node: Node, own: set[Symbol]) -> set[Symbol]:
     return found - operands
 
 
+@dataclass
+class GrownStep:
+    """A native loop that is entered again while its rows need more room."""
+
+    grown: Grown
+    segment: Segment
+    room: int = 64
+
+    def run(self, env: dict[Value, Any], sizes: dict[Symbol, int]) -> int:
+        """Run the loop; its status (see `emit`)."""
+        node, plan = self.grown.node, self.grown.plan
+        p = parts(node)
+        n, first = len(p.carry), int(node.attrs["limited"])
+        operands = [env[v] for v in plan.inputs]
+        begin, kept = 0, [np.empty((0,)) for _ in p.stacks]
+        while True:
+            known = {**sizes, self.grown.begin: begin, self.grown.capacity: self.room}
+            status, out = self.segment(operands, known, dict(enumerate(kept, n)))
+            if status:
+                return status
+            begin = int(out[-2])
+            stacks = out[n:-2]
+            if not out[-1]:
+                break
+            operands[first:first + n] = out[:n]
+            kept = [s[:begin] for s in stacks]
+            self.room *= 2
+        env.update(zip(node.results, [*out[:n], *(s[:begin] for s in stacks), out[-2]], strict=True))
+        return 0
+
+
 class Program:
     """A graph or region, partitioned and compiled."""
 
     def __init__(self, engine: LLVMEngine, graph: Graph) -> None:
         self.graph = graph
-        self.steps: list[Union[Stretch, HostStep]] = []
+        self.steps: list[Union[Stretch, GrownStep, HostStep]] = []
         self.partition(engine)
         for step in self.steps:
             if isinstance(step, Stretch):
@@ -111,6 +143,11 @@ class Program:
             why = why_host(node)
             if why is not None:
                 self.steps.append(HostStep(node, why, [Program(engine, r) for r in node.regions]))
+                bound = set()
+                known |= bound_by(node, self.graph.binds)
+                continue
+            if grows(node):
+                self.steps.append(engine.compile_grown(node))
                 bound = set()
                 known |= bound_by(node, self.graph.binds)
                 continue
@@ -130,7 +167,7 @@ class Program:
         wanted: set[Value] = set(self.graph.results)
         needed: set[Symbol] = set()
         for step in reversed(self.steps):
-            nodes = step.nodes if isinstance(step, Stretch) else [step.node]
+            nodes = _nodes(step)
             if isinstance(step, Stretch):
                 made = [v for n in nodes for v in n.results]
                 step.outputs = [v for v in made if v in wanted or self.binds_needed(v, needed)]
@@ -158,6 +195,8 @@ class Program:
         for step in self.steps:
             if isinstance(step, Stretch):
                 self.run_stretch(step, env, sizes)
+            elif isinstance(step, GrownStep):
+                self.run_grown(step, env, sizes)
             else:
                 machine.programs = step.programs
                 machine.step(env, step.node, own)
@@ -171,18 +210,28 @@ class Program:
         inputs = [env[v] for v in step.inputs]
         status, outputs = step.segment(inputs, sizes)
         if status:
-            self.explain_failure(step, inputs, sizes, step.segment.plan.nodes[status - 1])
+            given = dict(zip(step.inputs, inputs, strict=True))
+            self.explain_failure(step.nodes, given, sizes, step.segment.plan.nodes[status - 1])
         own = self.graph.binds
         for value, array in zip(step.outputs, outputs, strict=True):
             env[value] = array
             if own:
                 bind(value, array, sizes, own)
 
-    def explain_failure(self, step: Stretch, inputs: Sequence[Any], sizes: dict[Symbol, int], node: Node) -> None:
+    def run_grown(self, step: GrownStep, env: dict[Value, Any], sizes: dict[Symbol, int]) -> None:
+        """Run a loop that grows."""
+        node = step.grown.node
+        status = step.run(env, sizes)
+        if status:
+            self.explain_failure([node], dict(env), sizes, step.grown.plan.nodes[status - 1])
+        for value in node.results:
+            bind(value, env[value], sizes, self.graph.binds)
+
+    def explain_failure(self, nodes: Sequence[Node], env: dict[Value, Any], sizes: dict[Symbol, int],
+                        node: Node) -> None:
         """Raise the error that the reference kernels raise for these inputs."""
-        env = dict(zip(step.inputs, inputs, strict=True))
         machine = Machine(dict(sizes))
-        for n in step.nodes:
+        for n in nodes:
             machine.step(env, n, self.graph.binds)
         raise errors.at_node(errors.InternalError(None, node, "native code failed here, but the reference kernels do not; "
                                                   "please report it with the program"), node)
@@ -192,7 +241,15 @@ class Program:
         return tuple(r for step in self.steps for r in _reports(step, loop))
 
 
-def _reports(step: Stretch | HostStep, loop: str) -> list[StepReport]:
+def _nodes(step: Stretch | GrownStep | HostStep) -> list[Node]:
+    if isinstance(step, Stretch):
+        return step.nodes
+    return [step.grown.node if isinstance(step, GrownStep) else step.node]
+
+
+def _reports(step: Stretch | GrownStep | HostStep, loop: str) -> list[StepReport]:
+    if isinstance(step, GrownStep):
+        return [_native(step.grown.node, loop)]
     if isinstance(step, HostStep):
         n = step.node
         inside = n.name or n.op.name if n.op.name == "loop" else loop
@@ -283,6 +340,12 @@ class LLVMEngine:
         emitter = Emitter(plan, self.target.vector_bits)
         optimised, verbatim = emitter.texts()
         step.segment = Segment(plan, self.library(optimised, verbatim), emitter.arena.bins)
+
+    def compile_grown(self, node: Node) -> GrownStep:
+        """Lower, emit, compile and load a loop that grows."""
+        grown = lower_grown(node, self.panel)
+        emitter = Emitter(grown.plan, self.target.vector_bits)
+        return GrownStep(grown, Segment(grown.plan, self.library(*emitter.texts()), emitter.arena.bins))
 
     def library(self, optimised: str, verbatim: str) -> Library:
         """The loaded code of two texts, from memory, disk or LLVM."""

@@ -49,12 +49,16 @@ class Segment:
         self.dtypes = [v.type.dtype.numpy for v in plan.outputs]
         self.arenas: list[Any] = []
 
-    def __call__(self, inputs: Sequence[Any], sizes: Mapping[Symbol, int]) -> tuple[int, list[Any]]:
-        """Status (see `emit`) and outputs."""
+    def __call__(self, inputs: Sequence[Any], sizes: Mapping[Symbol, int],
+                 begun: Mapping[int, Any] | None = None) -> tuple[int, list[Any]]:
+        """Status (see `emit`) and outputs. `begun`: rows that an output already has."""
         values = tuple([sizes.get(s, 0) for s in self.plan.symbols])
         layout = self.layouts.get(values) or self.layout(values)
         arrays = [a if type(a) is np.ndarray and a.flags.c_contiguous else np.ascontiguousarray(a) for a in inputs]
         outputs = [aligned(s, d) for s, d in zip(layout.shapes, self.dtypes, strict=True)]
+        for i, rows in (begun or {}).items():
+            if len(rows):
+                outputs[i][:len(rows)] = rows
         pointers = layout.pointers(*[_address(a) for a in arrays], *self.fixed)
         targets = layout.targets(*[_address(a) for a in outputs])
         arena = self.arena(layout.arena)

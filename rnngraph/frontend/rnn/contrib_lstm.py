@@ -286,9 +286,9 @@ class GLSTMCell(RNNCell):
         """One step: `[B, D]`, state -> output `[B, num_proj or n]`, state."""
         c, m = pair_of(state, type(self).__name__)
         inputs = as_tensor(inputs)
-        if depth_of(inputs) % self._groups != 0:
-            raise ValueError(f"The depth of the inputs must be divisible by number_of_groups={self._groups}, "
-                             f"got {inputs}")
+        if depth_of(inputs) != self.output_size:
+            raise ValueError("GLSTMCell: the depth of the inputs must equal the width of the state's m, "
+                             f"{self.output_size}, got {inputs}; project the inputs first")
         with variable_scope(get_variable_scope(), initializer=self._initializer):
             i, j, f, o = (
                 gate + get_variable(f"bias_{name}", [self._num_units], dtype=inputs.dtype,

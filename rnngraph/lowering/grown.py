@@ -1,0 +1,71 @@
+"""Loops that keep rows and whose number of steps nobody knows beforehand: one plan, entered again when its room is full.
+
+Generated code never allocates. The caller gives room for `capacity` rows; if the loop needs more, it leaves at the border
+of a step, and the caller enlarges the stacks and enters again with the saved carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from rnngraph.ir.graph import Node, Value
+from rnngraph.ir.sizes import Dim, Symbol
+from rnngraph.ir.types import DType, TensorType, bool_
+from rnngraph.lowering import nests
+from rnngraph.lowering.loops import lower_loop
+from rnngraph.lowering.lower import Lowering, Region, mentioned_symbols
+from rnngraph.lowering.plan import Input, Loop, Output, Plan, whole
+from rnngraph.ops.control import parts
+
+
+@dataclass(frozen=True)
+class Grown:
+    """The plan of one loop. Outputs: carries, stacks with `capacity` rows, trips, and whether it wants more room."""
+
+    node: Node
+    plan: Plan
+    begin: Symbol
+    capacity: Symbol
+
+
+def grows(node: Node) -> bool:
+    """Whether a loop keeps rows without knowing how many."""
+    return node.op.name == "loop" and len(node.regions) == 2 and bool(parts(node).stacks)
+
+
+def lower_grown(node: Node, panel: Callable[[DType, Dim, Dim], Dim]) -> Grown:
+    """Lower one such loop."""
+    p = parts(node)
+    begin, capacity = Symbol("begin"), Symbol("capacity")
+    shared = Lowering()
+    shared.panel = panel
+    top = Region(shared)
+    # One input an operand, though operands may be one value: when the loop is entered again, its carries differ.
+    inputs = node.operands
+    for i, value in enumerate(inputs):
+        shared.inputs[i] = i
+        top.views[value] = whole(Input(i), value.type.dtype, value.shape)
+    first = int(node.attrs["limited"])
+    top.starts = {i: whole(Input(first + i), v.type.dtype, v.shape) for i, v in enumerate(p.carry)}
+    outputs = [_like(v, v.shape) for v in p.final]
+    outputs += [_like(v, (capacity.dim, *v.shape[1:])) for v in p.stacks]
+    outputs += [_like(p.trips, ()), Value(TensorType(bool_, ()), None, node.graph, None, -1, "more")]
+    views = [whole(Output(i), v.type.dtype, v.shape) for i, v in enumerate(outputs)]
+    for value, view in zip(p.stacks, views[len(p.final):], strict=False):
+        top.places[value] = view
+    lower_loop(top, node)
+    last = max(i for i, step in enumerate(top.steps) if isinstance(step, Loop))
+    loop = top.steps[last]
+    assert isinstance(loop, Loop)
+    top.steps.insert(last, nests.fill(False, views[-1]))
+    top.steps[last + 1] = replace(loop, begin=begin.dim, capacity=capacity.dim, more=views[-1])
+    for value, view in zip((*p.final, *p.stacks, p.trips), views, strict=False):
+        top.settle(value, view)
+    symbols = (*mentioned_symbols([node], inputs, ()), begin, capacity)
+    plan = Plan(inputs, tuple(outputs), tuple(top.steps), symbols, tuple(shared.nodes), shared.constants)
+    return Grown(node, plan, begin, capacity)
+
+
+def _like(value: Value, shape: tuple[Dim, ...]) -> Value:
+    return Value(TensorType(value.type.dtype, shape), None, value.graph, None, -1, value.hint)
