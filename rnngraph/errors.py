@@ -280,4 +280,6 @@ def at_node(error: OpError, node: Any) -> OpError:
         return error
     message = located(error.message, op=node.name or node.op.name, op_type=node.op.name, line=node.origin.line,
                       scope=node.origin.scope)
-    return type(error)(None, node, message)
+    kind: Any = type(error)
+    made: OpError = kind(None, node, message)
+    return made

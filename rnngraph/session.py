@@ -226,7 +226,9 @@ class BaseSession:
             return error
         error = errors.at_node(error, node)
         op = self._graph._by_name.get(node.name)
-        return type(error)(op, op, error.message)
+        kind: Any = type(error)
+        described: errors.OpError = kind(op, op, error.message)
+        return described
 
     # --- more doors ---------------------------------------------------------------------------------------------
 

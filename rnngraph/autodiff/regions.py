@@ -108,19 +108,19 @@ def _body(sweep: Sweep, mirror: LoopMirror, slots: _Slots, stack_cotangents: Seq
         c = stack_cotangents[j]
         assert c is not None
         inside.add(p.body.results[n + j], mirror.row(outer.local(c), "g"))
-    for path, c in inner:
-        _seed(inside, p.body, path[1:], mirror.row(outer.local(dense(c)), "g"))
+    for path, kept in inner:
+        _seed(inside, p.body, path[1:], mirror.row(outer.local(dense(kept)), "g"))
     wanted = [*(p.body_carry[i] for i in slots.carry), *(p.body_captures[i] for i in slots.captures),
               *(p.body_rows[i] for i in slots.rows)]
     with building(mirror):
         inside.run(wanted)
         totals = [inside.total(v) for v in wanted]
         m = len(slots.carry)
-        results = [zeros_like(v) if c is None else dense(c) for v, c in zip(wanted[:m], totals[:m], strict=True)]
-        for d, c in zip(carried[m:], totals[m:], strict=False):
-            results.append(d if c is None else _add(d, dense(c)))
-        stacks = [zeros_like(v) if c is None else dense(c)
-                  for v, c in zip(wanted[len(carried):], totals[len(carried):], strict=True)]
+        results = [zeros_like(v) if t is None else dense(t) for v, t in zip(wanted[:m], totals[:m], strict=True)]
+        for d, more in zip(carried[m:], totals[m:], strict=False):
+            results.append(d if more is None else _add(d, dense(more)))
+        stacks = [zeros_like(v) if t is None else dense(t)
+                  for v, t in zip(wanted[len(carried):], totals[len(carried):], strict=True)]
         return [mirror.local(v) for v in results], [mirror.local(v) for v in stacks]
 
 
@@ -146,25 +146,25 @@ def _branch(sweep: Sweep, node: Node, cotangents: Sequence[Value | None], inner:
         inside = Sweep(mirror, mirror.forward, sweep.hooks, sweep.regions)
         for v, c in zip(mirror.forward.results, cotangents, strict=True):
             inside.add(v, None if c is None else mirror.local(outer.local(c)))
-        for path, c in inner:
+        for path, kept in inner:
             if path[0] == r:
-                _seed(inside, mirror.forward, path[1:], mirror.local(outer.local(dense(c))))
+                _seed(inside, mirror.forward, path[1:], mirror.local(outer.local(dense(kept))))
         params = [mirror.forward.params[i] for i in wanted]
         with building(mirror):
             inside.run(params)
             results.append([inside.total(q) for q in params])
-    kept = [k for k in range(len(wanted)) if any(found[k] is not None for found in results)]
-    if not kept:
+    some = [k for k in range(len(wanted)) if any(found[k] is not None for found in results)]
+    if not some:
         return [None] * len(node.operands)
     for mirror, found in zip(mirrors, results, strict=True):
         with building(mirror):
             values = []
-            for k in kept:
-                c = found[k]
-                values.append(mirror.local(zeros_like(mirror.forward.params[wanted[k]]) if c is None else dense(c)))
+            for k in some:
+                t = found[k]
+                values.append(mirror.local(zeros_like(mirror.forward.params[wanted[k]]) if t is None else dense(t)))
         mirror.graph.seal(values)
-    back = make_if(outer, outer.local(node.operands[0]), *mirrors)
+    back = make_if(outer, outer.local(node.operands[0]), mirrors[0], mirrors[1])
     out: list[Cotangent | None] = [None] * len(node.operands)
-    for k, v in zip(kept, back.results, strict=True):
+    for k, v in zip(some, back.results, strict=True):
         out[1 + wanted[k]] = v
     return out

@@ -166,7 +166,9 @@ class Sweep:
         rule = self.hooks.rule(node)
         if rule is None:
             return [None] * len(node.operands)
-        given = [None if c is None else dense(c) for c in cotangents]
+        # A variable's read and an identity hand rows on as they are: optimizers differ on untouched rows.
+        passing = node.op.name in ("read", "identity")
+        given = [c if c is None or passing else dense(c) for c in cotangents]
         found = list(rule(Grad(node), *given))
         if len(found) != len(node.operands):
             raise ValueError(f"Num gradients {len(found)} generated for op {node.name or node.op.name} do not match "

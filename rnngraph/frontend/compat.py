@@ -111,7 +111,7 @@ class GFile:
         if self._handle is None:
             text = {} if "b" in self._mode else {"encoding": "utf-8", "newline": "\n"}
             with _op_errors(self._name):
-                handle: IO[Any] = open(self._name, self._mode, **text)  # type: ignore[call-overload]  # noqa: SIM115
+                handle: IO[Any] = open(self._name, self._mode, **text)  # type: ignore[call-overload]
             self._handle = handle
         return self._handle
 

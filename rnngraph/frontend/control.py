@@ -7,15 +7,27 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rnngraph.frontend import nest
+from rnngraph.frontend.array import stack as stack_tensors
 from rnngraph.frontend.compat import logging
 from rnngraph.frontend.convert import convert_to_tensor
 from rnngraph.frontend.graph import Graph, Operation, Tensor, emit, emit_op, get_default_graph, graph_of
 from rnngraph.frontend.indexed_slices import IndexedSlices
 from rnngraph.frontend.math import add_n, cast, logical_and, logical_not, reduce_any
-from rnngraph.frontend.regions import (as_leaf, branch, check_kept, counted_loop, entry_type, joined, kept, region,
-                                       reserve, shape_text, shown, values_of)
+from rnngraph.frontend.regions import (
+    as_leaf,
+    branch,
+    check_kept,
+    counted_loop,
+    entry_type,
+    joined,
+    kept,
+    region,
+    reserve,
+    shape_text,
+    shown,
+    values_of,
+)
 from rnngraph.frontend.shapes import TensorShape
-from rnngraph.frontend.array import stack as stack_tensors
 from rnngraph.frontend.tensor_array import TensorArray
 from rnngraph.frontend.verify_ops import Assert
 from rnngraph.ir.types import ListType, TensorType, Type, bool_, int32, tensor

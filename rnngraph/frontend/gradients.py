@@ -14,7 +14,6 @@ from rnngraph.frontend.indexed_slices import IndexedSlices
 from rnngraph.frontend.regions import counted_loop
 from rnngraph.frontend.tensor_array import TensorArray
 from rnngraph.ir.graph import Node, Origin, Value, building, call
-from rnngraph.ir.types import RefType
 
 
 class AggregationMethod:
@@ -50,7 +49,7 @@ def _register(op_type: str, f: Callable[..., Any] | None) -> None:
     _registry[op_type] = f
 
 
-def NotDifferentiable(op_type: str) -> None:  # noqa: N802 - TensorFlow's name
+def NotDifferentiable(op_type: str) -> None:
     """Declare that ops of this type have no gradient. Source: tf.NotDifferentiable."""
     if not isinstance(op_type, str):
         raise TypeError(f"op_type must be a string, but it is {op_type!r}")
@@ -230,7 +229,7 @@ def hessians(ys: Any, xs: Any, name: str = "hessians", colocate_gradients_with_o
 
 
 def _rows(g: Tensor, x: Any, t: Tensor) -> list[Any]:
-    return [gradients(g[i], [x])[0] for i in range(t.shape.as_list()[0])]
+    return [gradients(g[i], [x])[0] for i in range(t.shape.num_elements() or 0)]
 
 
 def _hessian_loop(g: Tensor, x: Any, n: Tensor) -> Tensor:

@@ -57,7 +57,7 @@ def _floating(dtype: Any) -> DType:
     return found
 
 
-class zeros_initializer(Initializer):  # noqa: N801
+class zeros_initializer(Initializer):
     """All zeros (False, empty strings). Source: tf.zeros_initializer."""
 
     def __init__(self, dtype: Any = float32) -> None:
@@ -68,7 +68,7 @@ class zeros_initializer(Initializer):  # noqa: N801
         return array.zeros(shape, self.dtype if dtype is None else dtype)
 
 
-class ones_initializer(Initializer):  # noqa: N801
+class ones_initializer(Initializer):
     """All ones. Source: tf.ones_initializer."""
 
     def __init__(self, dtype: Any = float32) -> None:
@@ -79,7 +79,7 @@ class ones_initializer(Initializer):  # noqa: N801
         return array.ones(shape, self.dtype if dtype is None else dtype)
 
 
-class constant_initializer(Initializer):  # noqa: N801
+class constant_initializer(Initializer):
     """`value`, a number or a list that is filled in in order, its last element repeated.
 
     With `verify_shape`, a list must have the variable's shape (TypeError). Source: tf.constant_initializer.
@@ -106,7 +106,7 @@ class constant_initializer(Initializer):  # noqa: N801
         return {"value": self.value, "dtype": self.dtype.name}
 
 
-class random_uniform_initializer(Initializer):  # noqa: N801
+class random_uniform_initializer(Initializer):
     """Uniform in [minval, maxval); maxval is 1 for floats and required for ints (ValueError: `Must specify maxval`).
 
     Source: tf.random_uniform_initializer.
@@ -124,7 +124,7 @@ class random_uniform_initializer(Initializer):  # noqa: N801
                                          seed=self.seed)
 
 
-class random_normal_initializer(Initializer):  # noqa: N801
+class random_normal_initializer(Initializer):
     """Normal. Raises ValueError for a dtype that is not floating. Source: tf.random_normal_initializer."""
 
     def __init__(self, mean: Any = 0.0, stddev: Any = 1.0, seed: int | None = None, dtype: Any = float32) -> None:
@@ -139,7 +139,7 @@ class random_normal_initializer(Initializer):  # noqa: N801
                                         seed=self.seed)
 
 
-class truncated_normal_initializer(Initializer):  # noqa: N801
+class truncated_normal_initializer(Initializer):
     """Normal, drawn again beyond two standard deviations. Source: tf.truncated_normal_initializer."""
 
     def __init__(self, mean: Any = 0.0, stddev: Any = 1.0, seed: int | None = None, dtype: Any = float32) -> None:
@@ -154,7 +154,7 @@ class truncated_normal_initializer(Initializer):  # noqa: N801
                                            seed=self.seed)
 
 
-class uniform_unit_scaling_initializer(Initializer):  # noqa: N801
+class uniform_unit_scaling_initializer(Initializer):
     """Uniform in +-factor*sqrt(3/n), n the product of all sizes but the last.
 
     Source: tf.uniform_unit_scaling_initializer.
@@ -180,7 +180,7 @@ def fans(shape: Sequence[int]) -> tuple[int, int]:
     return shape[-2] * window, shape[-1] * window
 
 
-class variance_scaling_initializer(Initializer):  # noqa: N801
+class variance_scaling_initializer(Initializer):
     """Variance scale/n, n the fan in, the fan out or their mean (`mode`). Source: tf.variance_scaling_initializer.
 
     `distribution` "normal" is truncated at two standard deviations, without correction; "uniform" has limits
@@ -213,7 +213,7 @@ class variance_scaling_initializer(Initializer):  # noqa: N801
         return random_ops.random_uniform(shape, -limit, limit, wanted, seed=self.seed)
 
 
-class orthogonal_initializer(Initializer):  # noqa: N801
+class orthogonal_initializer(Initializer):
     """`gain` times an orthogonal matrix; sizes before the last are taken together. Source: tf.orthogonal_initializer.
 
     Raises ValueError for fewer than two axes.
@@ -241,7 +241,7 @@ class orthogonal_initializer(Initializer):  # noqa: N801
         return self.gain * array.reshape(q, sizes)
 
 
-class identity_initializer(Initializer):  # noqa: N801
+class identity_initializer(Initializer):
     """`gain` times the identity matrix; two axes only (ValueError). Source: tf.initializers.identity."""
 
     def __init__(self, gain: float = 1.0, dtype: Any = float32) -> None:

@@ -14,6 +14,8 @@ class Names:
     def __init__(self) -> None:
         self.scope = ""
         self.used: dict[str, int] = {}
+        self.literal: set[str] = set()
+        """Names given literally, with a trailing slash."""
 
     def unique(self, name: str, mark_as_used: bool = True) -> str:
         """`name` in the current scope, with `_1`, `_2`, ... added if it is taken."""
@@ -43,11 +45,6 @@ class Names:
         if not _OP.match(name):
             raise ValueError(f"{name!r} is not a valid node name: use letters, digits, and . _ - / after the first one")
         return self.unique(name)
-
-    @property
-    def literal(self) -> set[str]:
-        """Names given literally, with a trailing slash."""
-        return self.__dict__.setdefault("_literal", set())
 
     def check_scope(self, name: str) -> None:
         """Raise ValueError (phrase: `is not a valid scope name`) for a bad scope name."""

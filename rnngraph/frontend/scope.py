@@ -41,7 +41,7 @@ def no_regularizer(_: Any) -> None:
 
 # --- name scopes -----------------------------------------------------------------------------------------------------
 
-class name_scope:  # noqa: N801
+class name_scope:
     """Opens a name scope, with `default_name` where `name` is None, in the graph of `values`; yields `full/`.
 
     Raises ValueError if `values` are of two graphs (phrase: `must be from the same graph`) or are given without any
@@ -252,7 +252,7 @@ def get_variable_scope() -> VariableScope:
     return scope_state().current
 
 
-class variable_scope(ContextDecorator):  # noqa: N801
+class variable_scope(ContextDecorator):
     """Enters a variable scope by name, by an object got earlier, or by a default name made unique; yields the scope.
 
     Raises TypeError (phrases: `name_or_scope is required`, `must be a string or VariableScope`) or ValueError (phrases:

@@ -82,7 +82,7 @@ class Summary:
     def __init__(self, value: Sequence[Any] | None = None) -> None:
         self.value = _Values(value or ())
 
-    def ParseFromString(self, serialized: bytes) -> int:  # noqa: N802
+    def ParseFromString(self, serialized: bytes) -> int:
         """Nothing to read: summaries are empty."""
         return 0
 

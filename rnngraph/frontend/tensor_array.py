@@ -11,7 +11,7 @@ from rnngraph.frontend.convert import constant_value, convert_to_tensor
 from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph
 from rnngraph.frontend.shapes import TensorShape, as_shape
 from rnngraph.ir.graph import Value
-from rnngraph.ir.types import DType, ListType, TensorType, as_dtype, float32, int32, int64
+from rnngraph.ir.types import DType, TensorType, as_dtype, float32, int32, int64
 
 
 class _Record:
@@ -91,7 +91,7 @@ class TensorArray:
     def _read(self, op: str, operands: list[Any], name: str | None, default: str, kind: str,
               lead: list[int | None]) -> Tensor:
         self._used = True
-        t = self._emit(op, operands, name, default, kind).outputs[0]
+        t: Tensor = self._emit(op, operands, name, default, kind).outputs[0]
         shape = self._record.shape
         if shape is not None and shape.ndims is not None:
             rest = shape.as_list()
@@ -171,11 +171,11 @@ class TensorArray:
                                  "TensorArrayScatterV3")
 
     def _rows(self, value: Any) -> Tensor:
-        value = self._value(value)
-        if value.shape.ndims == 0:
-            raise ValueError(f"The value must be at least a vector, but it is the scalar {value}.")
-        self._learn(value.shape[1:] if value.shape.ndims is not None else TensorShape(None))
-        return value
+        rows = self._value(value)
+        if rows.shape.ndims == 0:
+            raise ValueError(f"The value must be at least a vector, but it is the scalar {rows}.")
+        self._learn(rows.shape[1:] if rows.shape.ndims is not None else TensorShape(None))
+        return rows
 
     def split(self, value: Any, lengths: Any, name: str | None = None) -> TensorArray:
         """The array with consecutive blocks of `lengths` rows of `value` as elements."""

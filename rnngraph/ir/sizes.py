@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Union
 
 _serials = itertools.count()
@@ -131,7 +131,10 @@ def sub(a: Dim, b: Dim) -> Dim:
 
 def product(dims: Iterable[Dim]) -> Dim:
     """The product of all dims; 1 if there are none."""
-    return reduce(mul, dims, 1)
+    total: Dim = 1
+    for d in dims:
+        total = mul(total, d)
+    return total
 
 
 def _divided(m: Monomial, n: Monomial) -> Monomial | None:

@@ -30,7 +30,8 @@ class DType:
     @property
     def numpy(self) -> np.dtype[Any]:
         """The NumPy dtype of arrays of this type."""
-        return np.dtype(self.as_numpy_dtype)
+        made: np.dtype[Any] = np.dtype(self.as_numpy_dtype)
+        return made
 
     @property
     def base_dtype(self) -> DType:

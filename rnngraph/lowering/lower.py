@@ -15,8 +15,26 @@ from rnngraph.ir.types import DType
 from rnngraph.ir.walk import dims
 from rnngraph.lowering import nests, products
 from rnngraph.lowering.plan import (
-    Arg, Branch, Check, CheckRange, CheckSizes, Fail, Gemm, Input, Output, Pack, Plan, Put, Slot, Step, Take, View, Work,
-    row_major, whole)
+    Arg,
+    Branch,
+    Check,
+    CheckRange,
+    CheckSizes,
+    Fail,
+    Gemm,
+    Input,
+    Output,
+    Pack,
+    Plan,
+    Put,
+    Slot,
+    Step,
+    Take,
+    View,
+    Work,
+    row_major,
+    whole,
+)
 from rnngraph.lowering.views import MAPS, reshaped
 
 

@@ -1,35 +1,134 @@
 """tf.nn: re-exports."""
 
 from rnngraph.frontend.activations import (
-    bias_add as bias_add, crelu as crelu, dropout as dropout, elu as elu, in_top_k as in_top_k, l2_loss as l2_loss,
-    leaky_relu as leaky_relu, log_softmax as log_softmax, relu as relu, relu6 as relu6, relu_layer as relu_layer,
-    selu as selu, softmax as softmax, softplus as softplus, softsign as softsign, top_k as top_k,
-    xw_plus_b as xw_plus_b, zero_fraction as zero_fraction,
+    bias_add as bias_add,
+)
+from rnngraph.frontend.activations import (
+    crelu as crelu,
+)
+from rnngraph.frontend.activations import (
+    dropout as dropout,
+)
+from rnngraph.frontend.activations import (
+    elu as elu,
+)
+from rnngraph.frontend.activations import (
+    in_top_k as in_top_k,
+)
+from rnngraph.frontend.activations import (
+    l2_loss as l2_loss,
+)
+from rnngraph.frontend.activations import (
+    leaky_relu as leaky_relu,
+)
+from rnngraph.frontend.activations import (
+    log_softmax as log_softmax,
+)
+from rnngraph.frontend.activations import (
+    relu as relu,
+)
+from rnngraph.frontend.activations import (
+    relu6 as relu6,
+)
+from rnngraph.frontend.activations import (
+    relu_layer as relu_layer,
+)
+from rnngraph.frontend.activations import (
+    selu as selu,
+)
+from rnngraph.frontend.activations import (
+    softmax as softmax,
+)
+from rnngraph.frontend.activations import (
+    softplus as softplus,
+)
+from rnngraph.frontend.activations import (
+    softsign as softsign,
+)
+from rnngraph.frontend.activations import (
+    top_k as top_k,
+)
+from rnngraph.frontend.activations import (
+    xw_plus_b as xw_plus_b,
+)
+from rnngraph.frontend.activations import (
+    zero_fraction as zero_fraction,
+)
+from rnngraph.frontend.conv import (
+    avg_pool as avg_pool,
+)
+from rnngraph.frontend.conv import (
+    conv1d as conv1d,
+)
+from rnngraph.frontend.conv import (
+    conv2d as conv2d,
+)
+from rnngraph.frontend.conv import (
+    conv2d_transpose as conv2d_transpose,
+)
+from rnngraph.frontend.conv import (
+    conv3d as conv3d,
+)
+from rnngraph.frontend.conv import (
+    ctc_loss as ctc_loss,
+)
+from rnngraph.frontend.conv import (
+    depthwise_conv2d as depthwise_conv2d,
+)
+from rnngraph.frontend.conv import (
+    max_pool as max_pool,
+)
+from rnngraph.frontend.conv import (
+    nce_loss as nce_loss,
+)
+from rnngraph.frontend.conv import (
+    sampled_softmax_loss as sampled_softmax_loss,
+)
+from rnngraph.frontend.conv import (
+    separable_conv2d as separable_conv2d,
 )
 from rnngraph.frontend.cross_entropy import (
     sigmoid_cross_entropy_with_logits as sigmoid_cross_entropy_with_logits,
+)
+from rnngraph.frontend.cross_entropy import (
     softmax_cross_entropy_with_logits as softmax_cross_entropy_with_logits,
+)
+from rnngraph.frontend.cross_entropy import (
     sparse_softmax_cross_entropy_with_logits as sparse_softmax_cross_entropy_with_logits,
+)
+from rnngraph.frontend.cross_entropy import (
     weighted_cross_entropy_with_logits as weighted_cross_entropy_with_logits,
 )
-from rnngraph.frontend.normalization import (
-    batch_normalization as batch_normalization, l2_normalize as l2_normalize, moments as moments,
-    weighted_moments as weighted_moments,
+from rnngraph.frontend.elementwise import sigmoid as sigmoid
+from rnngraph.frontend.elementwise import tanh as tanh
+from rnngraph.frontend.embedding import (
+    embedding_lookup as embedding_lookup,
 )
 from rnngraph.frontend.embedding import (
-    embedding_lookup as embedding_lookup, embedding_lookup_sparse as embedding_lookup_sparse,
+    embedding_lookup_sparse as embedding_lookup_sparse,
 )
-from rnngraph.frontend.conv import (
-    avg_pool as avg_pool, conv1d as conv1d, conv2d as conv2d, conv2d_transpose as conv2d_transpose, conv3d as conv3d,
-    ctc_loss as ctc_loss, depthwise_conv2d as depthwise_conv2d, max_pool as max_pool, nce_loss as nce_loss,
-    sampled_softmax_loss as sampled_softmax_loss, separable_conv2d as separable_conv2d,
+from rnngraph.frontend.normalization import (
+    batch_normalization as batch_normalization,
 )
-from rnngraph.frontend.elementwise import sigmoid as sigmoid, tanh as tanh
-from rnngraph.nn import rnn_cell as rnn_cell
-from rnngraph.frontend.rnn.dynamic import dynamic_rnn as dynamic_rnn
+from rnngraph.frontend.normalization import (
+    l2_normalize as l2_normalize,
+)
+from rnngraph.frontend.normalization import (
+    moments as moments,
+)
+from rnngraph.frontend.normalization import (
+    weighted_moments as weighted_moments,
+)
 from rnngraph.frontend.rnn.bidirectional import bidirectional_dynamic_rnn as bidirectional_dynamic_rnn
+from rnngraph.frontend.rnn.dynamic import dynamic_rnn as dynamic_rnn
 from rnngraph.frontend.rnn.raw import raw_rnn as raw_rnn
 from rnngraph.frontend.rnn.static import (
-    static_bidirectional_rnn as static_bidirectional_rnn, static_rnn as static_rnn,
+    static_bidirectional_rnn as static_bidirectional_rnn,
+)
+from rnngraph.frontend.rnn.static import (
+    static_rnn as static_rnn,
+)
+from rnngraph.frontend.rnn.static import (
     static_state_saving_rnn as static_state_saving_rnn,
 )
+from rnngraph.nn import rnn_cell as rnn_cell

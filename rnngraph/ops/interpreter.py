@@ -135,7 +135,7 @@ CONTROL: dict[str, Callable[[Machine, Node, Sequence[Any]], Sequence[Any]]] = {
 
 def param_symbols(graph: Graph) -> set[Symbol]:
     """The symbols that a graph's parameters bind."""
-    found = set()
+    found: set[Symbol] = set()
     for param in graph.params:
         t = param.type
         shape = t.shape if isinstance(t, TensorType) else None

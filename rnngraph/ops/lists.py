@@ -265,7 +265,7 @@ _op("list_gather", "The elements at indices on a new axis 0.", _infer_gather,
 _op("list_unstack", "The list with row i of value written to element i.", _infer_unstack, _unstack,
     lambda g, c: (c, call("list_rows", c, g.operands[1])))
 _op("list_scatter", "The list with row k of value written to element indices[k].",
-    lambda site: (_check_value(site, 2), _same_list(site))[1], _scatter,
+    _infer_write, _scatter,
     lambda g, c: (c, None, call("list_pick", c, g.operands[1], g.operands[2])))
 _op("list_concat", "All elements joined on axis 0.", _infer_concat, _concat,
     lambda g, c: (call("list_pieces", g.operands[0], c),))

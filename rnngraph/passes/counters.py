@@ -14,8 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnngraph.ir.graph import Node, Value, building, call, constant
-from rnngraph.ir.graph import Graph
+from rnngraph.ir.graph import Graph, Node, Value, building, call, constant
 from rnngraph.ir.sizes import maximum
 from rnngraph.ir.types import DType, int32
 from rnngraph.ir.walk import Rebuilder, all_nodes

@@ -67,13 +67,13 @@ def summed_products(loop: Node) -> set[Node]:
             users[v] = users.get(v, 0) + 1
     found = set()
     for param, result in zip(p.body_carry, p.body.results, strict=False):
-        node = result.node
-        if node is None or node.op.name != "add" or param not in node.operands or p.body.results.count(result) != 1:
+        made = result.node
+        if made is None or made.op.name != "add" or param not in made.operands or p.body.results.count(result) != 1:
             continue
-        other = node.operands[1 - node.operands.index(param)]
+        other = made.operands[1 - made.operands.index(param)]
         alone = users[param] == 1 and users[other] == 1 and result not in users and other not in p.body.results
         if alone and other.node is not None and other.node.op.name == "contract":
-            found.add(node)
+            found.add(made)
     return found
 
 

@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.rewrite import Pass, run_pipeline
 from rnngraph.passes.cleanup import cse, dce, fold, localize
+from rnngraph.passes.fuse import fuse
 from rnngraph.passes.hoist import hoist
 from rnngraph.passes.raise_loops import raise_loops
-from rnngraph.passes.fuse import fuse
 
 Step = tuple[str, Callable[[Graph], Graph]]
 

@@ -77,7 +77,7 @@ def edit_loop(rb: Rebuilder, node: Node, edit: Edit) -> Edited:
     n = len(p.carry)
     carry, rows = kept(edit.keep_carry, n), kept(edit.keep_rows, len(p.rows))
     stacks, captures = kept(edit.keep_stacks, len(p.stacks)), kept(edit.keep_captures, len(p.captures))
-    builders, added_stacks = [], []
+    builders = []
     for which, region in enumerate(node.regions):
         body = region is p.body
         if edit.drop_cond and not body:
@@ -85,7 +85,7 @@ def edit_loop(rb: Rebuilder, node: Node, edit: Edit) -> Edited:
         row_count = len(p.rows) if body else 0
         at = 1 + n + row_count
         builders.append(_loop_region(rb, edit, which, region, [1 + i for i in carry],
-                                     [1 + n + i for i in rows] if body else [], [at + i for i in captures], added_stacks,
+                                     [1 + n + i for i in rows] if body else [], [at + i for i in captures],
                                      None if not body else [*carry, *(n + j for j in stacks)], len(carry)))
     outer = _finish(builders)
     limit = edit.limit if edit.limit is not None else rb.value(p.limit) if p.limit is not None else None
@@ -122,7 +122,7 @@ def _keep_contents(node: Node, new: Sequence[Value | None]) -> None:
 
 
 def _loop_region(rb: Rebuilder, edit: Edit, which: int, region: Graph, carry: list[int], rows: list[int],
-                 captures: list[int], added_stacks: list[Value], results: list[int] | None, n: int) -> Builder:
+                 captures: list[int], results: list[int] | None, n: int) -> Builder:
     params = region.params
     first = [params[0], *(params[i] for i in carry)]
     rest = [params[i] for i in (*rows, *captures)]

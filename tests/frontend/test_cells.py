@@ -570,11 +570,14 @@ def test_glstm() -> None:
     assert shapes()["glstm_cell/group0/kernel"] == [4, 16]
     with pytest.raises(ValueError, match="divisible"):
         contrib.GLSTMCell(5, number_of_groups=2)
+    with tf.variable_scope("b"), pytest.raises(ValueError, match="depth of the inputs"):
+        step(contrib.GLSTMCell(6, number_of_groups=2))
 
 
 def test_one_group_is_an_ordinary_lstm() -> None:
     x, s = tf.ones([2, 3]), LSTMStateTuple(tf.ones([2, 3]), tf.ones([2, 3]))
-    with tf.variable_scope("s", initializer=tf.constant_initializer(0.3)):
+    kernel = tf.constant_initializer(np.sin(np.arange(72)).tolist())
+    with tf.variable_scope("s", initializer=kernel):
         grouped, _ = contrib.GLSTMCell(3)(x, s)
         plain, _ = rnn_cell.LSTMCell(3)(x, s)
     np.testing.assert_allclose(*evaluate([grouped, plain]), rtol=1e-6)

@@ -145,6 +145,15 @@ def test_state_must_keep_its_shape() -> None:
         tf.nn.dynamic_rnn(Grows(4), x_of(2, 3, 4), **F32)
 
 
+def test_state_must_keep_its_dtype() -> None:
+    class Widens(Sum):
+        def call(self, inputs: Any, state: Any) -> Any:
+            return inputs, tf.cast(state, tf.float64)
+
+    with pytest.raises(TypeError, match="state of dtype float32"):
+        tf.nn.dynamic_rnn(Widens(4), x_of(2, 3, 4), **F32)
+
+
 def test_output_size_must_be_true_and_known() -> None:
     class Lies(Sum):
         @property
@@ -248,6 +257,15 @@ def test_nan_in_padding_does_not_spread() -> None:
     out, state = tf.nn.dynamic_rnn(Sum(2), tf.constant(x), [1, 3], **F32)
     got = evaluate([out, state])
     assert all(np.isfinite(value).all() for value in got)
+
+
+def test_lengths_of_unknown_rank() -> None:
+    x = data(2, 3, 2)
+    lengths = tf.placeholder(tf.int32)
+    out, _ = tf.nn.dynamic_rnn(Sum(2), tf.constant(x), lengths, **F32)
+    got = evaluate(out, {lengths: [1, 3]})
+    np.testing.assert_allclose(got[1], np.cumsum(x[1], 0), rtol=1e-5)
+    assert not got[0, 1:].any() and lengths.shape.ndims is None
 
 
 def test_wrong_number_of_lengths_when_run() -> None:

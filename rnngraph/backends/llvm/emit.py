@@ -17,8 +17,26 @@ from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol
 from rnngraph.ir.types import DType
 from rnngraph.lowering.buffers import Arena, arrange
 from rnngraph.lowering.plan import (
-    Arg, Branch, Check, CheckRange, CheckSizes, Fail, Gemm, Input, Loop, Nest, Output, Pack, Plan, Put, Slot, Step, Take,
-    View, Work)
+    Arg,
+    Branch,
+    Check,
+    CheckRange,
+    CheckSizes,
+    Fail,
+    Gemm,
+    Input,
+    Loop,
+    Nest,
+    Output,
+    Pack,
+    Plan,
+    Put,
+    Slot,
+    Step,
+    Take,
+    View,
+    Work,
+)
 
 
 class Emitter:

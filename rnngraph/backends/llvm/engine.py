@@ -37,8 +37,6 @@ from rnngraph.passes.pipeline import KERNELS, LOOPS, TIDY, optimise
 from rnngraph.runtime.interface import Options, Report, StepReport
 
 
-
-
 @dataclass
 class Stretch:
     """Consecutive native nodes."""

@@ -242,7 +242,7 @@ class GLSTMCell(RNNCell):
 
     Variables `group<k>/kernel`, `bias_i`, `bias_j`, `bias_f`, `bias_o` `[n]`, `projection/kernel`. r1.4 gives all
     groups the kernel of group 0; here each has its own. Raises ValueError where a size is not divisible by the
-    groups.
+    groups, or the depth of the inputs is not num_proj or n (r1.4 takes the first columns of more).
     """
 
     def __init__(self, num_units: int, initializer: Any = None, num_proj: int | None = None, number_of_groups: int = 1,

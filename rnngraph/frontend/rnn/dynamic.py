@@ -23,6 +23,7 @@ from rnngraph.frontend.rnn.steps import (
     flat_outputs,
     lengths_of,
     rank_of,
+    same_dtypes,
     same_state,
     scalar_int,
     state_tensors,
@@ -107,6 +108,7 @@ class _Run:
         """The outputs' leaves and the new state of one step."""
         output, new_state = self.cell(nest.pack_sequence_as(self.inputs, list(x)), state)
         same_state(state, new_state)
+        same_dtypes(state, new_state)
         outputs = flat_outputs(output, self.cell)
         for leaf in outputs:
             if leaf.dtype != self.dtype:
@@ -187,7 +189,7 @@ def dynamic_rnn(cell: Any, inputs: Nest, sequence_length: Any = None, initial_st
     if not time_major:
         leaves = [swap_batch_and_time(x) for x in leaves]
     iterations = _iterations(parallel_iterations)
-    lengths = None if sequence_length is None else array.identity(lengths_of(sequence_length), name="sequence_length")
+    lengths = None if sequence_length is None else lengths_of(sequence_length, "sequence_length")
     with variable_scope(scope or "rnn") as entered:
         if entered.caching_device is None:
             entered.set_caching_device(lambda op: op.device)

@@ -14,11 +14,16 @@ from rnngraph.frontend.tensor_array import TensorArray
 from rnngraph.ir.types import DType, as_dtype, int32
 
 
-def lengths_of(sequence_length: Any) -> Tensor:
-    """`sequence_length` as an int32 vector. Raises ValueError (phrase: `must be a vector`)."""
+def lengths_of(sequence_length: Any, name: str | None = None) -> Tensor:
+    """`sequence_length` as an int32 vector, behind an identity of that name. Raises ValueError (`must be a vector`)."""
     lengths: Tensor = math.to_int32(sequence_length)
     if lengths.shape.ndims not in (None, 1):
         raise ValueError(f"sequence_length must be a vector of length batch_size, but saw shape: {lengths.shape}")
+    if name is not None or lengths.shape.ndims is None:
+        lengths = array.identity(lengths, name=name)
+    if lengths.shape.ndims is None:
+        # Rows are selected by a vector; the identity keeps this from the user's own tensor.
+        lengths.set_shape([None])
     return lengths
 
 
@@ -82,6 +87,14 @@ def copy_through(finished: Tensor, old: Any, new: Any) -> Any:
 def same_state(old: Nest, new: Nest) -> None:
     """Raise ValueError or TypeError unless the cell's new state is built like the one given."""
     nest.assert_same_structure(old, new)
+
+
+def same_dtypes(old: Nest, new: Nest) -> None:
+    """Raise TypeError where the cell's new state is of another dtype than the one given."""
+    for before, after in zip(nest.flatten(old), nest.flatten(new), strict=True):
+        if isinstance(after, Tensor) and after.dtype != before.dtype:
+            raise TypeError(f"The cell was given a state of dtype {before.dtype.name}, but returned {after} of dtype "
+                            f"{after.dtype.name}; it must stay the same in a loop: cast what the cell returns")
 
 
 def flat_outputs(output: Nest, cell: Any) -> list[Any]:

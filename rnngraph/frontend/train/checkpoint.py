@@ -93,7 +93,7 @@ class CheckpointReader:
         self._types: dict[str, tuple[list[int], DType]] = {}
         with self._opened() as file:
             self._notes: dict[str, Any] = json.loads((file.metadata() or {}).get(_ENCODED, "{}"))
-            for name in file.keys():  # noqa: SIM118
+            for name in file.keys():
                 entry = file.get_slice(name)
                 note = self._notes.get(name)
                 self._types[name] = ((note["shape"], as_dtype(note["dtype"])) if note else
@@ -137,7 +137,7 @@ _TYPES = {name: as_dtype(dtype) for name, dtype in {
     "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64", "BOOL": "bool"}.items()}
 
 
-def NewCheckpointReader(filepattern: str) -> CheckpointReader:  # noqa: N802
+def NewCheckpointReader(filepattern: str) -> CheckpointReader:
     """A reader of the checkpoint `filepattern`. Source: tf.train.NewCheckpointReader."""
     return CheckpointReader(filepattern)
 

@@ -64,6 +64,8 @@ class Slots:
 
 def has_effect(node: Node) -> bool:
     """Whether running the node can be noticed other than through its results."""
+    if node.op.name == "fail":
+        return True
     return node.op.effects in ("writes", "host") or any(has_effect(n) for r in node.regions for n in r.nodes)
 
 

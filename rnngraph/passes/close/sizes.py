@@ -66,7 +66,9 @@ class Facts:
         difference = sub(a, b)
         assert isinstance(difference, Expr)
         solved = _solve(difference)
-        new = {solved[0]: solved[1]} if solved else {s: self.samples[s] for s in symbols(difference)}
+        new: dict[Symbol, Dim] = {s: self.samples[s] for s in symbols(difference)}
+        if solved is not None:
+            new = {solved[0]: solved[1]}
         self.known = {s: substitute(d, new) for s, d in self.known.items()} | new
         raise Learned
 
@@ -226,7 +228,8 @@ class ClosingBuilder(Builder):
                 facts.learn(a if x == 1 else b, 1)
             facts.differ(a, b)
             raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast for {what}")
-        return self.sizes.same(a, b, what)
+        common: Dim = self.sizes.same(a, b, what)
+        return common
 
 
 def _full(op: OpDef, attrs: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -262,7 +265,7 @@ class _Closer:
             return self.loop(builder, node, operands)
         if node.op.name == "if":
             return self.branch(builder, node, operands)
-        after = ()
+        after: tuple[Node, ...] = ()
         if node.op.effects != "pure" or node.op.fails:
             after = tuple(dict.fromkeys(m for n in node.after for m in self.nodes.get(n, ()) if m.graph is builder.graph))
         try:
@@ -296,7 +299,7 @@ class _Closer:
         self.fill(*builders)
         for b in builders:
             b.graph.sealed = True
-        made = make_if(_Plain(builder, self.edges(builder, node), node), operands[0], *builders, name=node.name)
+        made = make_if(_Plain(builder, self.edges(builder, node), node), operands[0], builders[0], builders[1], node.name)
         return made.results
 
     def fill(self, then: ClosingBuilder, other: ClosingBuilder) -> None:
