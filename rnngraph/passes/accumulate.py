@@ -6,8 +6,8 @@
         yield carry(%b) }                       }
                                                 %s = reduce_sum %fs {axes=[0]};  %b = add %a0, %s
 
-The terms of one accumulator are added first, so that one stack is kept. The sum of an all-step contraction then drops its
-letter (`contract`). Not in the default pipeline until that pass and chunks are: a stack costs memory.
+The terms of one accumulator are added first, so that one stack is kept. The sum of an all-step contraction then drops
+its letter (`contract`). Not in the default pipeline until that pass and chunks are: a stack costs memory.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rnngraph.ir.graph import Graph, Node, Value, building, call
+from rnngraph.ir.graph import Graph, Node, Value, call
 from rnngraph.ir.sizes import symbols
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder
@@ -35,6 +35,8 @@ class _Sum(NamedTuple):
 
 
 class _Accumulate(LoopPass):
+    name = "accumulate"
+
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """A loop without accumulators."""
         p = parts(node)
@@ -46,7 +48,7 @@ class _Accumulate(LoopPass):
         def leave(which: int) -> tuple[Sequence[Value], Sequence[Value]]:
             if node.regions[which] is not p.body:
                 return (), ()
-            with building(rb.builder):
+            with self.at(rb, node):
                 return (), [rb.builder.local(_added([rb.value(v) for v in s.terms])) for s in sums]
 
         def enter(which: int, params: Sequence[Value]) -> None:
@@ -55,7 +57,7 @@ class _Accumulate(LoopPass):
 
         done = self.edit(rb, node, Edit(keep_carry=[i for i in range(len(p.carry)) if i not in gone], enter=enter,
                                         leave=leave))
-        with building(rb.builder):
+        with self.at(rb, node):
             for s, stack in zip(sums, done.stacks, strict=True):
                 total = call("reduce_sum", stack, axes=(0,), keep=False)
                 done.old[s.carry] = call("add", rb.value(p.carry[s.carry]), total)

@@ -162,9 +162,13 @@ class _Sharer:
 
 def cse(graph: Graph, facts: Facts | None = None) -> Graph:
     """`graph` with equal pure nodes of a region made once."""
-    work = _Sharer()
-    new = Rebuilder(work.rule).graph(graph)
-    return settled(rename(loosen(new), work.sizes), facts) if work.merged else graph
+    while True:
+        work = _Sharer()
+        new = Rebuilder(work.rule).graph(graph)
+        if not work.merged:
+            return graph
+        # Sizes that turned out to be one make more nodes equal.
+        graph = settled(rename(loosen(new), work.sizes), facts)
 
 
 __all__ = ["cse", "dce", "fold", "localize"]

@@ -4,8 +4,8 @@
         %c = less %i, %N;  yield %c                  --->         ... (%t where %i was, + the start if it is not 0)
     } do(%t) { ... %j = add %i, 1; yield carry(%j) }          }
 
-A carry that grows by 1 a step is the step number plus where it started. Then a condition `t + c < n`, alone or joined to
-others by `logical_and`, is a limit n - c; the others stay. n may be anything that does not change.
+A carry that grows by 1 a step is the step number plus where it started. Then a condition `t + c < n`, alone or joined
+to others by `logical_and`, is a limit n - c; the others stay. n may be anything that does not change.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnngraph.ir.graph import Graph, Node, Value, building, call, constant
+from rnngraph.ir.graph import Graph, Node, Value, call, constant, current
 from rnngraph.ir.sizes import maximum
 from rnngraph.ir.types import DType, int32
 from rnngraph.ir.walk import Rebuilder, all_nodes
@@ -45,6 +45,8 @@ def _offset(steps: Value, start: Value, dtype: DType) -> Value:
 
 
 class _Counters(LoopPass):
+    name = "counters"
+
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """A loop without counters of its own."""
         p = parts(node)
@@ -54,7 +56,7 @@ class _Counters(LoopPass):
 
         def enter(which: int, params: Sequence[Value]) -> None:
             region = node.regions[which]
-            with building(rb.builder):
+            with self.at(rb, node):
                 for i in found:
                     start = _local_start(rb, p.carry[i])
                     rb.values[region.params[1 + i]] = _offset(rb.values[region.params[0]], start, start.type.dtype)
@@ -62,7 +64,7 @@ class _Counters(LoopPass):
         done = self.edit(rb, node, Edit(keep_carry=[i for i in range(len(p.carry)) if i not in found], enter=enter))
         trips = done.old[-1]
         assert trips is not None
-        with building(rb.builder):
+        with self.at(rb, node):
             for i in found:
                 start = rb.value(p.carry[i])
                 done.old[i] = _offset(trips, start, start.type.dtype)
@@ -96,6 +98,8 @@ def _invariant(value: Value, fixed: Sequence[Value]) -> bool:
 
 
 class _Limits(LoopPass):
+    name = "counters"
+
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """A loop with its limit in its place."""
         p = parts(node)
@@ -104,7 +108,7 @@ class _Limits(LoopPass):
             return None
         term, position, bound, more = found
         only = len(_conditions(p.cond.results[0])) == 1
-        limit = self.limit(rb, p, position, bound, more, only)
+        limit = self.limit(rb, node, position, bound, more, only)
         if not only:
             assert term.node is not None
             self.instead[term.node] = lambda: [constant(True)]
@@ -126,9 +130,10 @@ class _Limits(LoopPass):
                 return term, position, bound, more
         return None
 
-    def limit(self, rb: Rebuilder, p: LoopParts, position: Position, bound: Value, more: int, only: bool) -> Value:
+    def limit(self, rb: Rebuilder, node: Node, position: Position, bound: Value, more: int, only: bool) -> Value:
         """The limit, in front of the loop. If it alone ends the loop its size has a name: the trips'."""
-        with building(rb.builder):
+        p = parts(node)
+        with self.at(rb, node):
             value = self.lifted(rb, p, bound)
             dtype = value.type.dtype
             if more:
@@ -141,9 +146,9 @@ class _Limits(LoopPass):
                 value = call("cast", value, dtype=int32)
             if p.limit is not None:
                 value = call("minimum", value, rb.value(p.limit))
-        return self.named(rb, p, value) if only else value
+            return self.named(p, value) if only else value
 
-    def named(self, rb: Rebuilder, p: LoopParts, value: Value) -> Value:
+    def named(self, p: LoopParts, value: Value) -> Value:
         """The limit with a size, which the trips' size then is."""
         trips = p.trips.content[0] if p.trips.content else None
         symbol = getattr(trips, "symbol", None)
@@ -151,7 +156,7 @@ class _Limits(LoopPass):
         if size is not None and symbol is not None:
             self.sizes[symbol] = maximum(size, 0)
         elif size is None:
-            value = rb.builder.node("as_size", [value], {}, (), "limit", [value.type]).results[0]
+            value = current().node("as_size", [value], types=[value.type]).results[0]
             value.content = (trips,)
         return value
 

@@ -13,24 +13,16 @@ from collections.abc import Iterable
 
 from rnngraph.ir.binders import unbound
 from rnngraph.ir.graph import Graph, Node
-from rnngraph.ir.sizes import Expr, Symbol, symbols
+from rnngraph.ir.sizes import Symbol, symbols
 from rnngraph.ir.walk import all_nodes, type_symbols
 from rnngraph.passes.close.prune import prune
+from rnngraph.passes.known import named
 
 
 def _slots(graph: Graph) -> tuple[int, int, int]:
     """How many nodes, operands and results a program has."""
     nodes = list(all_nodes(graph))
     return len(nodes), sum(len(n.operands) for n in nodes), sum(len(n.results) for n in nodes)
-
-
-def named(node: Node) -> set[Symbol]:
-    """The sizes that a node's attributes name."""
-    found: set[Symbol] = set()
-    for value in node.attrs.values():
-        for d in value if isinstance(value, tuple) else ():
-            found.update(symbols(d) if isinstance(d, Expr) else ())
-    return found
 
 
 def _missing(graph: Graph, visible: set[Symbol]) -> set[Symbol]:

@@ -12,44 +12,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from rnngraph.errors import OpError
-from rnngraph.ir.graph import Array, Builder, Node, Value, building, call, call_node, current
+from rnngraph.ir.graph import Array, Node, Value, call, call_node, current
 from rnngraph.ir.op import Call
 from rnngraph.ir.rewrite import Rewriting, Rule
 from rnngraph.ir.sizes import Dim, sub, symbols
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import type_symbols
-from rnngraph.passes.known import SMALL, array_of, is_op, is_uniform, plain, uniform
+from rnngraph.passes.known import SMALL, array_of, is_op, is_uniform, named, plain, uniform
+from rnngraph.passes.trace import tracing
 
 Result = Value | Sequence[Value] | None
 
 
 # --- what every rule keeps: types, contents, provenance ----------------------------------------------------------
 
-class _Traced(Builder):
-    """Appends through another builder, with the provenance of the node being rewritten."""
-
-    def __init__(self, inner: Builder, node: Node) -> None:
-        super().__init__(inner.graph, inner.parent)
-        self.inner = inner
-        self.of = node
-
-    def node(self, *args: Any, **kwargs: Any) -> Node:
-        """Append one node."""
-        origin = replace(self.of.origin, passes=(*self.of.origin.passes, "fold"))
-        return self.inner.node(*args, **{**kwargs, "name": kwargs.get("name") or self.of.name, "origin": origin})
-
-
 def _binds(node: Node, old: Value) -> bool:
     """Whether sizes may be bound at this result: those that nothing the node reads mentions."""
     known = {s for v in node.operands for s in type_symbols(v.type)}
     known |= {s for v in node.operands for d in v.content or () for s in symbols(d)}
-    known |= {s for value in node.attrs.values() if isinstance(value, tuple) for d in value for s in symbols(d)}
+    known |= named(node)
     mine = type_symbols(old.type) | {s for d in old.content or () for s in symbols(d)}
     return bool(mine - known)
 
@@ -73,7 +59,7 @@ def kept(function: Callable[[Node], Result]) -> Rewriting:
     def apply(node: Node) -> Result:
         builder = current()
         start = len(builder.graph.nodes)
-        with building(_Traced(builder, node)):
+        with tracing(builder, node, "fold"):
             made = function(node)
         if made is None:
             return None
@@ -92,7 +78,7 @@ def _shape(value: Value) -> tuple[Dim, ...] | None:
 
 # --- arithmetic --------------------------------------------------------------------------------------------------
 
-def _number(call_: Call, size: Any) -> int:
+def _number(size: Dim) -> int:
     if not isinstance(size, int):
         raise ValueError("not a number")
     return size
@@ -109,7 +95,7 @@ def constants(node: Node) -> Result:
     if t.shape is None or not all(isinstance(d, int) for d in t.shape):
         return None
     try:
-        made = np.asarray(node.op.reference(Call(node, lambda d: _number(None, d)), *arrays))  # type: ignore[arg-type]
+        made = np.asarray(node.op.reference(Call(node, _number), *arrays))
     except (ValueError, TypeError, IndexError, ZeroDivisionError, OpError):
         return None
     if made.size > SMALL or made.shape != t.shape or made.dtype != t.dtype.numpy:
@@ -276,7 +262,8 @@ def _of_concat(node: Node, x: Value, result: Sequence[Dim]) -> Result:
             return None
         left = sub(shape[axis], result[axis])
         behind = sub(left, starts[axis])
-        if isinstance(starts[axis], int) and starts[axis] >= 0 and (behind == 0 or isinstance(behind, int) and behind > 0):
+        inside = isinstance(starts[axis], int) and starts[axis] >= 0
+        if inside and isinstance(behind, int) and behind >= 0:
             return call("slice", part, starts=tuple(starts), strides=node.attrs["strides"], sizes=tuple(result))
         starts[axis] = sub(starts[axis], shape[axis])
     return None
@@ -311,7 +298,8 @@ LONGEST = 64
 
 def terms(value: Value) -> list[Value]:
     """The terms of a sum, left to right; the value itself if it is none, or too long a one."""
-    found, stack = [], [value]
+    found: list[Value] = []
+    stack = [value]
     while stack:
         v = stack.pop()
         if v.node is not None and is_op(v, "add") and len(found) + len(stack) < LONGEST:
@@ -324,7 +312,7 @@ def terms(value: Value) -> list[Value]:
 def adjacent(first: Value, second: Value) -> int | None:
     """The axis along which two parts of one shape stand side by side, `first` in front."""
     a, b = first.node, second.node
-    if a is None or b is None or not is_op(first, "unslice") or not is_op(second, "unslice") or first.type != second.type:
+    if a is None or b is None or first.type != second.type or not {a.op.name, b.op.name} == {"unslice"}:
         return None
     x, y = _shape(a.operands[0]), _shape(b.operands[0])
     if x is None or y is None or a.attrs["value"] != 0 or b.attrs["value"] != 0:
@@ -360,9 +348,9 @@ def parts(node: Node) -> Result:
         a, b = found[i].node, found[j].node
         assert a is not None and b is not None
         joined = call("concat", a.operands[0], b.operands[0], axis=axis)
-        found[i] = call("unslice", joined, a.operands[1], starts=a.attrs["starts"], strides=a.attrs["strides"])
-        whole = unslice(found[i].node) if found[i].node is not None else None
-        found[i] = whole if isinstance(whole, Value) else found[i]
+        part = call_node("unslice", joined, a.operands[1], starts=a.attrs["starts"], strides=a.attrs["strides"])
+        whole = unslice(part)
+        found[i] = whole if isinstance(whole, Value) else part.results[0]
         del found[j]
         pair = _beside(found)
     total = found[0]

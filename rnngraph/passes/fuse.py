@@ -35,8 +35,8 @@ def native_type(value: Value) -> bool:
 
 
 def literal(node: Node) -> bool:
-    """Whether a node is a scalar that a kernel can spell, or a shape that an index map knows: copied into each group."""
-    return node.op.name == "sizes" or (node.op.name == "constant" and not node.attrs["value"].array.ndim)
+    """Whether a node is a scalar that a kernel can spell: copied into each group."""
+    return node.op.name in ("constant", "sizes") and not node.results[0].shape
 
 
 def fusible(node: Node) -> bool:
@@ -257,7 +257,9 @@ class _Builder:
         members = sorted(group.nodes, key=fuser.index.__getitem__)
         local: dict[Value, Value] = {}
         for n in members:
-            copy = inner.node(n.op, [self.inside(rb, inner, local, v) for v in n.operands], n.attrs, (), n.name,
+            # What comes after the first operand of a movement is a shape, which its index map knows from the types.
+            operands = [self.inside(rb, inner, local, v, i > 0 and movement(n)) for i, v in enumerate(n.operands)]
+            copy = inner.node(n.op, operands, n.attrs, (), n.name,
                               [v.type for v in n.results], (), n.origin, [v.hint for v in n.results])
             local.update(zip(n.results, copy.results, strict=True))
         out = [v for n in members for v in n.results if self.escapes(v, group, fuser)]
@@ -271,11 +273,11 @@ class _Builder:
             made.content = v.content
             rb.values[v] = made
 
-    def inside(self, rb: Rebuilder, inner: Builder, local: dict[Value, Value], value: Value) -> Value:
-        """A member's operand: made in the group, or captured."""
+    def inside(self, rb: Rebuilder, inner: Builder, local: dict[Value, Value], value: Value, shape: bool) -> Value:
+        """A member's operand: made in the group, copied into it, or captured."""
         if value in local:
             return local[value]
-        if value.node is not None and literal(value.node):
+        if value.node is not None and (literal(value.node) or (shape and value.node.op.name == "sizes")):
             copy = inner.node(value.node.op, (), value.node.attrs, types=[value.type], origin=value.node.origin)
             local[value] = copy.results[0]
             local[value].content = value.content

@@ -4,8 +4,8 @@
         %u = mul %W, %V                           ->     loop %n captures(%U=%u) ... do(%t) {
         %y = contract %x, %u ... }                           %y = contract %x, %U ... }
 
-Only nodes that cannot fail move: a loop of no steps runs none of its nodes. Draws move if their key is the same at every
-step. Constants, sizes, broadcasts and views of what is captured stay: they cost nothing inside, an array outside.
+Only nodes that cannot fail move: a loop of no steps runs none of its nodes. Draws move if their key is the same at
+every step. Constants, sizes, broadcasts and views of what is captured stay: they cost nothing inside, an array outside.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.sizes import Symbol, symbols
 from rnngraph.ir.walk import Rebuilder, type_symbols
 from rnngraph.ops.control import LoopParts, parts
-from rnngraph.passes.known import plain
+from rnngraph.passes.known import named, plain
 from rnngraph.passes.loop_pass import LoopPass
 from rnngraph.passes.regions import Edit
 from rnngraph.passes.slots import slots
@@ -29,7 +29,7 @@ def _sizes(node: Node) -> set[Symbol]:
     """The sizes that a node mentions."""
     found = {s for v in node.results for s in type_symbols(v.type)}
     found |= {s for v in node.results for d in v.content or () for s in symbols(d)}
-    return found | {s for a in node.attrs.values() if isinstance(a, tuple) for d in a for s in symbols(d)}
+    return found | named(node)
 
 
 def steady(region: Graph, captures: Sequence[Value]) -> list[Node]:
@@ -44,6 +44,8 @@ def steady(region: Graph, captures: Sequence[Value]) -> list[Node]:
 
 
 class _Hoist(LoopPass):
+    name = "hoist"
+
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """A loop without steady work."""
         p = parts(node)

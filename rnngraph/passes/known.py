@@ -7,7 +7,7 @@ from typing import Any
 
 from rnngraph.ir.graph import Array, Builder, Graph, Node, Value
 from rnngraph.ir.op import OpDef
-from rnngraph.ir.sizes import Dim, Symbol, symbols
+from rnngraph.ir.sizes import Dim, Expr, Symbol, symbols
 from rnngraph.ir.types import ListType, TensorType
 from rnngraph.ir.walk import type_symbols
 
@@ -81,8 +81,14 @@ def mentions(value: Value) -> set[Symbol]:
     """The sizes that making a `cheap` value again mentions."""
     node = value.node
     assert node is not None
-    found = type_symbols(value.type) | {s for a in node.attrs.values() if isinstance(a, tuple) for d in a for s in symbols(d)}
-    return found.union(*map(mentions, node.operands)) if node.operands else found
+    found = type_symbols(value.type) | named(node)
+    return found.union(*map(mentions, node.operands))
+
+
+def named(node: Node) -> set[Symbol]:
+    """The sizes that a node's attributes name."""
+    given = [a for a in node.attrs.values() if isinstance(a, tuple)]
+    return {s for a in given for d in a if isinstance(d, Expr) for s in symbols(d)}
 
 
 def lists_in(node: Node) -> bool:

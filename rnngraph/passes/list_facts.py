@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.sizes import Dim
-from rnngraph.ir.types import ListType, TensorType
+from rnngraph.ir.types import TensorType
 from rnngraph.passes.known import is_op, size_of
 from rnngraph.passes.positions import Position, of_row
 from rnngraph.passes.uses import Use, Uses
@@ -55,7 +55,7 @@ def _only_writer(new: Node, writer: Node, uses: Uses) -> bool:
 
 def is_like(use: Use) -> bool:
     """Whether a use looks at the length of a list only."""
-    return use.node is not None and LIKE.get(use.node.op.name) == use.index
+    return use.node is not None and LIKE.get(use.node.op.name) == use.place
 
 
 def rows_of(value: Value, uses: Uses) -> tuple[Value, Node] | None:
@@ -84,12 +84,6 @@ def readable(value: Value, new: Node, uses: Uses) -> bool:
     if any(u.node is None or u.node.op.name not in ("list_read", "list_stack", "list_gather") for u in reads):
         return False
     return not new.attrs["clear"] or len(reads) <= 1
-
-
-def element_type(value: Value) -> TensorType | None:
-    """The type of the elements of a list of tensors."""
-    t = value.type
-    return t.element if isinstance(t, ListType) and isinstance(t.element, TensorType) else None
 
 
 def cotangent_rows(value: Value) -> Value | None:

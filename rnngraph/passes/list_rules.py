@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rnngraph.ir.graph import Graph, Node, Value, building, call, constant
+from rnngraph.ir.graph import Graph, Node, Value, call, constant
 from rnngraph.ir.sizes import symbols
 from rnngraph.ir.types import ListType, TensorType, int32
 from rnngraph.ir.walk import Rebuilder
@@ -54,6 +54,8 @@ def _start(node: Node, final: Value) -> Value | None:
 
 
 class _ListRules(LoopPass):
+    name = "list_rules"
+
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """Loops are copied."""
         return None
@@ -63,7 +65,7 @@ class _ListRules(LoopPass):
         rule = RULES.get(node.op.name)
         made = None
         if rule is not None:
-            with building(rb.builder):
+            with self.at(rb, node):
                 made = rule(self, rb, node)
         if made is None and node.op.name in LIKE:
             made = self.like(rb, node)
@@ -85,7 +87,7 @@ class _ListRules(LoopPass):
             size = size_of(new.node.operands[0])
             if old.node is not None or size is None or not visible(node.graph, symbols(size)):
                 return None
-            with building(rb.builder):
+            with self.at(rb, node):
                 made = call("list_new", number(size, int32), **new.node.attrs)
         return rb.copy(node, [made if k == i else rb.value(v) for k, v in enumerate(node.operands)]).results[0]
 
@@ -155,4 +157,7 @@ RULES = {"list_stack": _ListRules.stack, "list_gather": _ListRules.stack, "list_
 
 def list_rules(graph: Graph) -> Graph:
     """`graph` with lists of known rows as tensors, where no loop is between."""
-    return _ListRules().run(graph)
+    while True:
+        before, graph = graph, _ListRules().run(graph)
+        if graph is before:
+            return graph

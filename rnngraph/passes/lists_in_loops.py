@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rnngraph.ir.graph import Graph, Node, Value, building, call
+from rnngraph.ir.graph import Graph, Node, Value, call
 from rnngraph.ir.sizes import symbols
 from rnngraph.ir.types import ListType, TensorType
 from rnngraph.ir.walk import Rebuilder
@@ -60,10 +60,12 @@ def order(index: Value, node: Node) -> bool | None:
     back = flipped(FORWARD, length)
     if back is None or position not in (FORWARD, back):
         return None
-    return (position == FORWARD) == node.attrs["reverse"]
+    return (position == FORWARD) == bool(node.attrs["reverse"])
 
 
 class _Lists(LoopPass):
+    name = "lists_in_loops"
+
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """A loop with rows and stacks for lists."""
         p = parts(node)
@@ -71,7 +73,7 @@ class _Lists(LoopPass):
         writes = [w for i in range(len(p.carry)) if (w := self.written(node, p, i) or self.gathered(node, p, i))]
         if not reads and not writes:
             return None
-        with building(rb.builder):
+        with self.at(rb, node):
             rows = [_ordered(rb.value(r.rows), r.flip) for r in reads]
         gone = [w.carry for w in writes]
 
@@ -88,7 +90,7 @@ class _Lists(LoopPass):
 
         done = self.edit(rb, node, Edit(keep_carry=[i for i in range(len(p.carry)) if i not in gone], extra_rows=rows,
                                         enter=enter, leave=leave))
-        with building(rb.builder):
+        with self.at(rb, node):
             for w, stack in zip(writes, done.stacks, strict=True):
                 done.old[w.carry] = self.final(rb, p, w, _ordered(stack, w.flip))
         return [v for v in done.old if v is not None]
@@ -160,7 +162,7 @@ class _Lists(LoopPass):
         if any(u.node is not write and u != (None, i, p.body) for u in inside):
             return False
         outside = self.uses.all(p.carry[i])
-        return sum(u.node is None or LIKE.get(u.node.op.name) != u.index for u in outside) == 1
+        return sum(u.node is None or LIKE.get(u.node.op.name) != u.place for u in outside) == 1
 
     def gathered(self, node: Node, p: LoopParts, i: int) -> Write | None:
         """A carried cotangent list to which one element is added a step."""

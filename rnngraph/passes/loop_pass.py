@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
-from rnngraph.ir.graph import Graph, Node, Value, building
+from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.passes.dce import dce
 from rnngraph.passes.edges import loosen
 from rnngraph.passes.regions import Edit, Edited, edit_loop
 from rnngraph.passes.rename import rename
+from rnngraph.passes.trace import tracing
 from rnngraph.passes.uses import Uses
 
 Maker = Callable[[], Sequence[Value]]
@@ -19,8 +21,10 @@ Maker = Callable[[], Sequence[Value]]
 class LoopPass:
     """One sweep over a program. Subclasses define `loop`, and may define `other`.
 
-    `instead` says, for old nodes not met yet, what to make in their place. `sizes` are written otherwise at the end.
+    `name` marks what it makes. `instead` says, for old nodes not met yet, what to make in their place. `sizes` are written otherwise at the end.
     """
+
+    name = ""
 
     def __init__(self) -> None:
         self.changed = False
@@ -32,7 +36,7 @@ class LoopPass:
         """What becomes of a node."""
         make = self.instead.get(node)
         if make is not None:
-            with building(rb.builder):
+            with self.at(rb, node):
                 return make()
         return self.loop(rb, node) if node.op.name == "loop" else self.other(rb, node)
 
@@ -43,6 +47,10 @@ class LoopPass:
     def other(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """What becomes of another node; None: a copy."""
         return None
+
+    def at(self, rb: Rebuilder, node: Node) -> AbstractContextManager[Builder]:
+        """Build what becomes of `node`."""
+        return tracing(rb.builder, node, self.name)
 
     def run(self, graph: Graph) -> Graph:
         """The program after the sweep; the same object if it changed nothing."""

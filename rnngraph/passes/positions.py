@@ -1,4 +1,4 @@
-"""Which values of a loop say where it is: integers that are +-t plus a size, and vectors whose row r is +-r plus a size.
+"""Which values of a loop say where it is: integers that are +-t plus a size, vectors whose row r is +-r plus a size.
 
     %i = sub %last, %t      (last = n - 1)          Position(-1, n - 1) of the step
     %v = iota %s                                    Position(1, 0) of the row

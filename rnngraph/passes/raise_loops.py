@@ -8,8 +8,8 @@
         yield carry(%j, %w, %h1) }
     %y = list_stack %o1                                        %y is the stack
 
-Raised: what `counters`, `slots`, `lists_in_loops` and `list_rules` say in their first lines, in loops at any depth, of any
-order of derivative, until nothing changes. Then types are said again (`retype`), since elements of TensorArrays are
+Raised: what `counters`, `slots`, `lists_in_loops` and `list_rules` say in their first lines, in loops at any depth, of
+any order of derivative, until nothing changes. Then types are said again (`retype`), since elements of TensorArrays are
 mostly of unknown shape and rows are not.
 
 Left as lists: reads and writes in branches, at other indices than the step's (t + 1, data), twice a step or in some

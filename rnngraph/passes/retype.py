@@ -5,8 +5,8 @@
 
 The close step's own machinery does it: composites that could not be expanded may be now, broadcasts become explicit,
 sizes that the graph bound turn into others. A program that is still being closed is retyped with its `Facts`: guards are
-learned as they are there. As a pass, without the first feeds' sizes, it learns none: what is demanded of sizes and cannot
-be proved is checked at run time, and two sizes that broadcast give their maximum.
+learned as they are there. As a pass, without the first feeds' sizes, it learns none: what is demanded of sizes and
+cannot be proved is checked at run time, and two sizes that broadcast give their maximum.
 """
 
 from __future__ import annotations

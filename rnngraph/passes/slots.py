@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Union
 
-from rnngraph.ir.graph import Graph, Node, Value, building, call
+from rnngraph.ir.graph import Graph, Node, Value, call
 from rnngraph.ir.sizes import Dim, Expr
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder, dims
@@ -36,6 +36,8 @@ def steps(p: LoopParts) -> Dim:
 
 
 class _Slots(LoopPass):
+    name = "slots"
+
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """A loop without idle slots."""
         p = parts(node)
@@ -52,18 +54,19 @@ class _Slots(LoopPass):
             for i in carries:
                 rb.values[region.params[1 + i]] = rb.value(p.carry[i])
             if region is p.body:
-                with building(rb.builder):
+                with self.at(rb, node):
                     for i, make in rows.items():
                         rb.values[p.body_rows[i]] = make()
 
         done = self.edit(rb, node, Edit(
-            keep_carry=[i for i in range(n) if i not in carries], keep_rows=[i for i in range(len(p.rows)) if i not in rows],
+            keep_carry=[i for i in range(n) if i not in carries],
+            keep_rows=[i for i in range(len(p.rows)) if i not in rows],
             keep_stacks=[j for j in range(len(p.stacks)) if j not in stacks], enter=enter))
         for i in carries:
             done.old[i] = rb.value(p.carry[i])
         if trips and p.limit is not None:
             done.old[-1] = rb.value(p.limit)
-        with building(rb.builder):
+        with self.at(rb, node):
             for j, stacked in stacks.items():
                 done.old[n + j] = stacked(done.old[n:])
         return [v for v in done.old if v is not None]

@@ -16,10 +16,10 @@ from rnngraph.ops.control import parts
 
 
 class Use(NamedTuple):
-    """Operand `index` of `node`; a result of `graph` if there is no node."""
+    """Operand `place` of `node`; a result of `graph` if there is no node."""
 
     node: Node | None
-    index: int
+    place: int
     graph: Graph
 
 
@@ -57,7 +57,7 @@ class Uses:
 
 def captured(use: Use) -> list[Value] | None:
     """The parameters that hand an operand into regions unchanged; None if that is not what the use does."""
-    node, i = use.node, use.index
+    node, i = use.node, use.place
     if node is None or not node.regions:
         return None
     if node.op.name == "loop":

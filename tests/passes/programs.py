@@ -1,4 +1,4 @@
-"""A tiny while_loop and TensorArray at the level of the IR, as TensorFlow programs use them: for tests of loop passes."""
+"""A tiny while_loop and TensorArray in IR, as TensorFlow programs use them: for tests of loop passes."""
 
 from __future__ import annotations
 

@@ -207,7 +207,8 @@ class _BlockStep(RNNCell):
 
     def __call__(self, inputs: Any, state: Any, scope: Any = None) -> tuple[Any, Any]:  # type: ignore[override]
         """One step."""
-        c, h = self._block.step(inputs, *state, self._variables)
+        old_c, old_h = state
+        c, h = self._block.step(inputs, old_c, old_h, self._variables)
         return h, LSTMStateTuple(c, h)
 
 

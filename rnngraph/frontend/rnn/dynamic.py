@@ -173,7 +173,7 @@ def dynamic_rnn(cell: Any, inputs: Nest, sequence_length: Any = None, initial_st
                 scope: str | VariableScope | None = None) -> tuple[Nest, Nest]:
     """Run `cell` over the time steps of `inputs` in a loop; (outputs, final state).
 
-    inputs: a tensor `[B, T, ...]` (`[T, B, ...]` if time_major) or a nest of them; B and T may be unknown, the rest not.
+    inputs: a tensor `[B, T, ...]` (`[T, B, ...]` if time_major) or a nest of them; B and T may be unknown, others not.
     sequence_length: int vector `[B]`; past a row's length outputs are zeros and the state is copied through.
     initial_state: in the structure of `cell.state_size`, else zeros of `dtype`.
     swap_memory: keep what the gradient needs outside memory.
