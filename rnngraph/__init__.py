@@ -320,6 +320,13 @@ from rnngraph.frontend.elementwise import (
     truncatemod as truncatemod,
 )
 from rnngraph.frontend.flags import app as app
+from rnngraph.frontend.default_graph import add_to_collection as add_to_collection
+from rnngraph.frontend.default_graph import add_to_collections as add_to_collections
+from rnngraph.frontend.default_graph import colocate_with as colocate_with
+from rnngraph.frontend.default_graph import container as container
+from rnngraph.frontend.default_graph import device as device
+from rnngraph.frontend.default_graph import get_collection as get_collection
+from rnngraph.frontend.default_graph import get_collection_ref as get_collection_ref
 from rnngraph.frontend.functional import foldl as foldl
 from rnngraph.frontend.functional import foldr as foldr
 from rnngraph.frontend.functional import map_fn as map_fn

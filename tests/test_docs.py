@@ -12,6 +12,7 @@ import contextlib
 import io
 import re
 import runpy
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 import rnngraph as tf
+from rnngraph.ir.op import OPS
 from rnngraph.ir.parser import parse
 from rnngraph.ir.printer import print_graph
 
@@ -70,11 +72,16 @@ def last_digit(number: str) -> float:
 
 
 @pytest.fixture
-def plain(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The default graph empty, settings as a newcomer has them."""
+def plain(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The default graph empty, settings as a newcomer has them; ops that a page declares go again."""
     for name in ("RNNGRAPH_ENGINE", "RNNGRAPH_DUMP", "RNNGRAPH_VERIFY"):
         monkeypatch.delenv(name, raising=False)
     tf.reset_default_graph()
+    ops = dict(OPS)
+    yield
+    tf.reset_default_graph()
+    OPS.clear()
+    OPS.update(ops)
 
 
 def run(block: Block, names: dict[str, Any]) -> str:

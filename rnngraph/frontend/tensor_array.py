@@ -11,7 +11,7 @@ from rnngraph.frontend.convert import constant_value, convert_to_tensor
 from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph
 from rnngraph.frontend.shapes import TensorShape, as_shape
 from rnngraph.ir.graph import Value
-from rnngraph.ir.types import DType, TensorType, as_dtype, float32, int32, int64
+from rnngraph.ir.types import DType, TensorType, as_dtype, int32, int64
 
 
 class _Record:
@@ -75,8 +75,7 @@ class TensorArray:
     @property
     def flow(self) -> Tensor:
         """A float32 scalar that is computed after what this view's writes are."""
-        size = self._graph.emit("list_size", [self.value], name="flow/size").outputs[0]
-        return self._graph.emit("cast", [size], {"dtype": float32}, name="flow").outputs[0]
+        return self._graph.emit("list_flow", [self.value], name="flow").outputs[0]
 
     @property
     def handle(self) -> Value:

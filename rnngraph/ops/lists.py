@@ -17,10 +17,16 @@ from rnngraph.errors import InvalidArgumentError, UnimplementedError
 from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Call, Content, Host, OpDef, Site, register
 from rnngraph.ir.sizes import Dim, add
-from rnngraph.ir.types import ListType, TensorType, Type, int32
+from rnngraph.ir.types import ListType, TensorType, Type, float32, int32
 
-CLEARED = object()
-"""Stands where an element was, once it was read and freed."""
+
+class Cleared:
+    """Stands where an element was, once it was read and freed; gradients still ask for its shape."""
+
+    __slots__ = ("shape",)
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.shape = shape
 
 
 class TensorList:
@@ -85,7 +91,7 @@ def read_one(call_: Call, items: TensorList, index: int) -> Any:
     if not 0 <= index < len(items):
         raise fail(call_.node, f"{where}Tried to read from index {index} but array size is: {len(items)}")
     value = items.items[index]
-    if value is CLEARED:
+    if isinstance(value, Cleared):
         raise fail(call_.node, f"{where}Could not read index {index} twice because it was cleared after a previous read "
                                "(perhaps try setting clear_after_read = false?).")
     if value is None:
@@ -93,17 +99,23 @@ def read_one(call_: Call, items: TensorList, index: int) -> Any:
                                "written to.")
     items.read.add(index)
     if items.clear:
-        items.items[index] = CLEARED
+        items.items[index] = Cleared(value.shape)
     return value
+
+
+def _known_element(call_: Call, items: TensorList) -> Sequence[int]:
+    """The element shape: given at construction, else that of what was written. Raises UnimplementedError."""
+    seen = next((v.shape for v in items.items if v is not None), items.element)
+    if seen is None or None in seen:
+        raise UnimplementedError(None, call_.node, f"TensorArray has size zero, but element shape {items.element} is not "
+                                 "fully defined. Currently only static shapes are supported when packing zero-size "
+                                 "TensorArrays.")
+    return [n for n in seen if n is not None]
 
 
 def _stacked(call_: Call, items: TensorList, indices: Sequence[int], dtype: Any) -> Any:
     if not len(indices):
-        if items.element is None or None in items.element:
-            raise UnimplementedError(None, call_.node, "TensorArray has size zero, but element shape "
-                                     f"{items.element} is not fully defined. Currently only static shapes are supported "
-                                     "when packing zero-size TensorArrays.")
-        return np.zeros((0, *items.element), dtype)
+        return np.zeros((0, *_known_element(call_, items)), dtype)
     values = [read_one(call_, items, int(i)) for i in indices]
     for value in values:
         if value.shape != values[0].shape:
@@ -230,7 +242,8 @@ def _concat(call_: Call, items: TensorList) -> Any:
             raise fail(call_.node, "TensorArray has inconsistent shapes. Index 0 has (excepting dimension 0) shape: "
                                    f"{values[0].shape[1:]} but another has: {v.shape[1:]}")
     if not values:
-        return _stacked(call_, items, [], call_.node.results[0].type.dtype.numpy).reshape(0, *(items.element or [0])[1:])
+        shape = _known_element(call_, items)
+        return np.zeros((0, *shape[1:]), call_.node.results[0].type.dtype.numpy)
     return np.concatenate(values)
 
 
@@ -273,6 +286,8 @@ _op("list_split", "The list with consecutive row blocks of value as elements.", 
     lambda g, c: (c, call("list_join", c, g.results[0], g.operands[1]), None))
 _op("list_size", "The number of elements.", lambda site: (TensorType(int32, ()),),
     lambda c, items: np.int32(len(_open(c, items))), content=_size_content)
+_op("list_flow", "A scalar that is there once the list's writes are done. Source: the flow of a TensorArray.",
+    lambda site: (TensorType(float32, ()),), lambda c, items: np.float32(0.0))
 _op("list_close", "The list, no longer usable.", _same_list, _close)
 
 
@@ -280,7 +295,7 @@ _op("list_close", "The list, no longer usable.", _same_list, _close)
 
 def _peek(items: TensorList, i: int, like: Any) -> Any:
     value = items.items[i] if 0 <= i < len(items) else None
-    return np.zeros_like(like) if value is None or value is CLEARED else value
+    return np.zeros_like(like) if value is None or isinstance(value, Cleared) else value
 
 
 def _place(items: TensorList, pairs: Any) -> TensorList:
@@ -298,7 +313,8 @@ def _list_sum(call_: Call, a: TensorList, b: TensorList) -> TensorList:
     size = max(len(a), len(b))
     made = TensorList(size, a.element)
     for i in range(size):
-        found = [x.items[i] for x in (a, b) if i < len(x) and x.items[i] is not None and x.items[i] is not CLEARED]
+        there = [x.items[i] for x in (a, b) if i < len(x)]
+        found = [v for v in there if v is not None and not isinstance(v, Cleared)]
         if found:
             made.items[i] = found[0] if len(found) == 1 else _list_sum_item(call_, found)
     return made
@@ -308,10 +324,6 @@ def _list_sum_item(call_: Call, found: list[Any]) -> Any:
     if isinstance(found[0], TensorList):
         return _list_sum(call_, found[0], found[1])
     return found[0] + found[1]
-
-
-def _real(items: TensorList) -> list[Any]:
-    return [v for v in items.items if v is not None and v is not CLEARED]
 
 
 def _pieces(call_: Call, like: TensorList, value: Any) -> TensorList:
@@ -325,7 +337,7 @@ def _pieces(call_: Call, like: TensorList, value: Any) -> TensorList:
 
 def _sizes_of(like: TensorList) -> list[int]:
     known = getattr(like, "element", None)
-    return [len(v) if v is not None and v is not CLEARED else int((known or [0])[0] or 0) for v in like.items]
+    return [v.shape[0] if v is not None else int((known or [0])[0] or 0) for v in like.items]
 
 
 def _join(call_: Call, items: TensorList, like: TensorList, value: Any) -> Any:

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -273,14 +272,24 @@ def concat(node: Node) -> Result:
     """A concat of one; of concats along the same axis."""
     if len(node.operands) == 1:
         return node.operands[0]
-    rank, axis = node.results[0].tensor.rank, node.attrs["axis"]
-    flat: list[Value] = []
-    for v in node.operands:
-        same = v.node is not None and is_op(v, "concat") and rank and v.node.attrs["axis"] % rank == axis % rank
-        flat += v.node.operands if v.node is not None and same else [v]
-    if len(flat) == len(node.operands):
+    rank = node.results[0].tensor.rank
+    if not rank or any(v.tensor.rank != rank for v in node.operands):
         return None
-    return call("concat", *flat, axis=axis)
+    flat = pieces(node.operands, node.attrs["axis"] % rank)
+    return None if len(flat) == len(node.operands) else call("concat", *flat, axis=node.attrs["axis"])
+
+
+def pieces(values: Sequence[Value], axis: int) -> list[Value]:
+    """What values are joined of along an axis, however deep."""
+    found: list[Value] = []
+    stack = list(reversed(values))
+    while stack:
+        v = stack.pop()
+        if v.node is not None and is_op(v, "concat") and v.node.attrs["axis"] % (v.tensor.rank or 1) == axis:
+            stack += reversed(v.node.operands)
+        else:
+            found.append(v)
+    return found
 
 
 # --- sums of parts -----------------------------------------------------------------------------------------------
@@ -347,7 +356,7 @@ def parts(node: Node) -> Result:
         i, j, axis = pair
         a, b = found[i].node, found[j].node
         assert a is not None and b is not None
-        joined = call("concat", a.operands[0], b.operands[0], axis=axis)
+        joined = call("concat", *pieces((a.operands[0], b.operands[0]), axis), axis=axis)
         part = call_node("unslice", joined, a.operands[1], starts=a.attrs["starts"], strides=a.attrs["strides"])
         whole = unslice(part)
         found[i] = whole if isinstance(whole, Value) else part.results[0]

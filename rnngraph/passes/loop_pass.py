@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.sizes import Dim, Symbol
-from rnngraph.ir.walk import Rebuilder
+from rnngraph.ir.walk import Rebuilder, all_nodes
 from rnngraph.passes.dce import dce
 from rnngraph.passes.edges import loosen
 from rnngraph.passes.regions import Edit, Edited, edit_loop
@@ -21,7 +21,8 @@ Maker = Callable[[], Sequence[Value]]
 class LoopPass:
     """One sweep over a program. Subclasses define `loop`, and may define `other`.
 
-    `name` marks what it makes. `instead` says, for old nodes not met yet, what to make in their place. `sizes` are written otherwise at the end.
+    `name` marks what it makes. `instead` says, for old nodes not met yet, what to make in their place. `sizes` are
+    written otherwise at the end.
     """
 
     name = ""
@@ -54,6 +55,8 @@ class LoopPass:
 
     def run(self, graph: Graph) -> Graph:
         """The program after the sweep; the same object if it changed nothing."""
+        if not any(n.op.name == "loop" or n.op.name.startswith("list_") for n in all_nodes(graph)):
+            return graph
         self.uses = Uses(graph)
         new = Rebuilder(self.rule).graph(graph)
         return rename(dce(loosen(new)), self.sizes) if self.changed else graph

@@ -20,12 +20,13 @@ in loops that a condition may end, unless the list grows from empty.
 from __future__ import annotations
 
 from rnngraph.ir.graph import Graph
+from rnngraph.ir.walk import all_nodes
 from rnngraph.passes.cleanup import cse, fold, localize
 from rnngraph.passes.close.sizes import Facts
 from rnngraph.passes.counters import counters
 from rnngraph.passes.list_rules import list_rules
 from rnngraph.passes.lists_in_loops import lists_in_loops
-from rnngraph.passes.retype import retype, vague
+from rnngraph.passes.retype import retype
 from rnngraph.passes.slots import slots
 
 ROUNDS = 12
@@ -55,4 +56,6 @@ def settle_lists(graph: Graph, facts: Facts) -> Graph:
     A TensorArray's elements are mostly of unknown shape; so is what is computed from them, until they are rows of a
     tensor. Guards that the raised program rests on are added to `facts`. Other programs are given back as they are.
     """
-    return raise_loops(tidied(graph, facts), facts) if vague(graph) else graph
+    if not any(node.op.name == "list_new" for node in all_nodes(graph)):
+        return graph
+    return raise_loops(tidied(graph, facts), facts)

@@ -101,7 +101,7 @@ def edit_loop(rb: Rebuilder, node: Node, edit: Edit) -> Edited:
         kept_types = [*(p.final[i].type for i in carry), *(v.type for v in edit.extra_carry),
                       *(p.stacks[j].type for j in stacks),
                       *(stack_type(v.type, length, region_symbols(body_graph)) for v in more), p.trips.type]
-    hints = [*(p.final[i].hint for i in carry), *(v.hint for v in edit.extra_carry), *(p.stacks[j].hint for j in stacks)]
+    hints = [v.hint for v in (*(p.final[i] for i in carry), *edit.extra_carry, *(p.stacks[j] for j in stacks))]
     new = rb.builder.node(node.op, operands, attrs, [b.graph for b in builders], node.name, kept_types, rb.after(node),
                           node.origin, hints)
     old: list[Value | None] = [None] * len(node.results)

@@ -4,8 +4,8 @@
     %y = tanh %x : f32[*]                ->      %y = tanh %x : f32[B,3]
 
 The close step's own machinery does it: composites that could not be expanded may be now, broadcasts become explicit,
-sizes that the graph bound turn into others. A program that is still being closed is retyped with its `Facts`: guards are
-learned as they are there. As a pass, without the first feeds' sizes, it learns none: what is demanded of sizes and
+sizes that the graph bound turn into others. A program that is still being closed is retyped with its `Facts`: guards
+are learned as they are there. As a pass, without the first feeds' sizes, it learns none: what is demanded of sizes and
 cannot be proved is checked at run time, and two sizes that broadcast give their maximum.
 """
 
@@ -18,7 +18,6 @@ from rnngraph.ir.binders import mentioned, standing
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building
 from rnngraph.ir.op import Composite
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
-from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import all_nodes, dims
 from rnngraph.passes.close.sizes import ClosingBuilder, Facts, Learned, _Closer
 from rnngraph.passes.dce import dce
@@ -51,12 +50,19 @@ class _Builder(ClosingBuilder):
 
     def settle_broadcast(self, value: Value, shape: Value) -> None:
         """Learn whether the axes of a broadcast that were unknown when it was made are stretched."""
-        if not fixed(value) or shape.content is None or isinstance(self.facts, _Nothing):
+        if not fixed(value) or shape.content is None:
             return
         for d, wanted in zip(reversed(value.shape), reversed(shape.content), strict=False):
             x, y = self.facts.value(d), self.facts.value(wanted)
             if d not in (1, wanted) and x is not None and y is not None and (x == y or x == 1):
                 self.facts.learn(d, wanted if x == y else 1)
+
+    def settle_check(self, pair: Value) -> None:
+        """Learn that two sizes are equal that the graph bound when a check of them was made."""
+        a, b = pair.content if pair.content is not None else (None, None)
+        x, y = self.facts.value(a), self.facts.value(b)
+        if a != b and x is not None and x == y:
+            self.facts.learn(a, b)
 
 
 class _Retyper(_Closer):
@@ -74,8 +80,12 @@ class _Retyper(_Closer):
     def results(self, builder: ClosingBuilder, node: Node) -> Sequence[Value]:
         """The new values of a node's results."""
         attrs = renamed_attrs(node.attrs, self.sizes)
-        if node.op.name == "broadcast" and isinstance(builder, _Builder):
-            builder.settle_broadcast(*(builder.local(self.values[v]) for v in node.operands))
+        if isinstance(builder, _Builder) and not isinstance(self.facts, _Nothing):
+            operands = [builder.local(self.values[v]) for v in node.operands]
+            if node.op.name == "broadcast":
+                builder.settle_broadcast(*operands)
+            elif node.op.name == "check_sizes":
+                builder.settle_check(*operands)
         made = super().results(builder, node if attrs is node.attrs else replace(node, attrs=attrs))
         self.learn(node.graph, node.results, made)
         return made
@@ -93,12 +103,6 @@ class _Retyper(_Closer):
                 symbol = d.symbol if isinstance(d, Expr) else None
                 if symbol is not None and symbol in graph.binds and e is not None:
                     self.sizes[symbol] = e
-
-
-def vague(graph: Graph) -> bool:
-    """Whether any tensor of a program has a size without a name."""
-    return any(isinstance(v.type, TensorType) and not fixed(v) for node in all_nodes(graph)
-               for v in (*node.results, *(p for r in node.regions for p in r.params)))
 
 
 def retype(graph: Graph, facts: Facts | None = None) -> Graph:

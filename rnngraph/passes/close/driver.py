@@ -91,7 +91,7 @@ def close(opened: Opened, arrays: Sequence[Any], store: Any) -> Closed:
     for node in opened.graph.nodes:
         if node.op.name == "variable":
             types[node.attrs["key"]] = _state_type(node.attrs["type"], store.get(node.attrs["key"]))
-    threaded = thread(opened.graph, initialized, types)
+    threaded = thread(opened.graph, initialized, types, opened.targets)
     values = [*arrays, *(store[k] for k in threaded.read), 0]
     given = [_param_type(p.type, v) for p, v in zip(threaded.graph.params, values, strict=True)]
     contents = [_content(p, v) for p, v in zip(threaded.graph.params[:len(arrays)], arrays, strict=True)]

@@ -1,7 +1,8 @@
 """prune: keep what the results need, slot by slot through loops and branches.
 
-`needed_for` cuts the user's graph at the feeds. `prune` then works through regions: a loop's or `if`'s unused results go,
-and with them what only they need. With `keep_effects` every node with an effect is a root as well.
+`cut` takes what is needed of the user's graph, down to the feeds. `prune` then works through regions: a loop's or `if`'s
+unused results go, and with them what only they need. With `keep_effects` every node with an effect is a root as well. In a
+closed graph a value that binds a size stays as long as a living node names that size.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from rnngraph.ir.binders import standing
 from rnngraph.ir.graph import Builder, Graph, Node, Value
-from rnngraph.ir.walk import Rebuilder
+from rnngraph.ir.sizes import Symbol
+from rnngraph.ir.walk import Rebuilder, type_symbols
 from rnngraph.ops.control import parts
+from rnngraph.passes.known import named
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
 
 
@@ -49,6 +53,16 @@ class Live:
     values: set[Value] = field(default_factory=set)
     nodes: set[Node] = field(default_factory=set)
     slots: dict[Node, Slots] = field(default_factory=dict)
+    sizes: set[Symbol] = field(default_factory=set)
+    binders: dict[Symbol, Value] = field(default_factory=dict)
+
+    def name(self, sizes: Iterable[Symbol]) -> None:
+        """Note that sizes are named: what binds them here is alive."""
+        for s in sizes:
+            if s not in self.sizes:
+                self.sizes.add(s)
+                if s in self.binders:
+                    self.values.add(self.binders[s])
 
 
 @dataclass
@@ -64,20 +78,35 @@ class Slots:
 
 def has_effect(node: Node) -> bool:
     """Whether running the node can be noticed other than through its results."""
-    if node.op.name == "fail":
+    if node.op.name == "fail" and not node.results:
         return True
     return node.op.effects in ("writes", "host") or any(has_effect(n) for r in node.regions for n in r.nodes)
 
 
+def _binders(graph: Graph) -> dict[Symbol, Value]:
+    """The first value of a region that binds each of its sizes."""
+    found: dict[Symbol, Value] = {}
+    if graph.binds:
+        for value in (*graph.params, *(v for n in graph.nodes for v in n.results)):
+            for s in standing(value):
+                if s in graph.binds:
+                    found.setdefault(s, value)
+    return found
+
+
 def analyse(graph: Graph, roots: Iterable[Value], nodes: Iterable[Node], keep_effects: bool) -> Live:
     """One backward sweep over a region."""
-    live = Live(set(roots), set(nodes))
+    live = Live(set(roots), set(nodes), binders=_binders(graph))
+    for value in list(live.values):
+        live.name(type_symbols(value.type))
     for node in reversed(graph.nodes):
         if not (node in live.nodes or any(v in live.values for v in node.results)
                 or (keep_effects and has_effect(node))):
             continue
         live.nodes.add(node)
         live.nodes.update(node.after)
+        live.name(named(node) if not node.regions else (s for v in node.results if v in live.values
+                                                        for s in type_symbols(v.type)))
         if node.op.name == "loop":
             live.slots[node] = slots = _loop_slots(node, live, keep_effects)
             p = parts(node)
@@ -88,6 +117,8 @@ def analyse(graph: Graph, roots: Iterable[Value], nodes: Iterable[Node], keep_ef
             live.values.update([node.operands[0]], (node.operands[1 + i] for i in slots.captures))
         else:
             live.values.update(node.operands)
+        for inner in live.slots[node].inner if node in live.slots else ():
+            live.name(inner.sizes)
     return live
 
 

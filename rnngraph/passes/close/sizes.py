@@ -179,9 +179,17 @@ class ClosingBuilder(Builder):
         if isinstance(kind, Elementwise):
             inputs = self.aligned(inputs, definition.name)
         new = self.plain(definition, inputs, attrs, regions, name, types, after, self.origin, hints)
+        for v in new.results:
+            v.type = self.sized(v.type)
         if definition.effects == "pure" and not regions and definition.name not in ("sizes", "constant"):
             return Made([self.folded(v) for v in new.results]) if new.results else new
         return new
+
+    def sized(self, t: Type) -> Type:
+        """A tensor type with a symbol, bound here, for every size that nothing says."""
+        if not isinstance(t, TensorType) or t.shape is None or None not in t.shape:
+            return t
+        return t.with_shape(tuple(self.sizes.fresh("n") if d is None else d for d in t.shape))
 
     def folded(self, value: Value) -> Value:
         """An integer value whose content is known is spelled as sizes."""
@@ -363,7 +371,7 @@ class _Closer:
             body = which == len(node.regions) - 1
             if body:
                 for old, outer in zip(p.body_rows, p.rows, strict=True):
-                    params.append(inner.param(_row(new[outer].type), None, old.hint))
+                    params.append(inner.param(inner.sized(_row(new[outer].type)), None, old.hint))
             captured = [self.capture(inner, new[v]) for v in p.captures]
             self.body(inner, region, region.params, [*params, *captured])
             regions.append(inner)

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from rnngraph.errors import FailedPreconditionError
 from rnngraph.ir.graph import Graph, Node, Value, building, call, constant
 from rnngraph.ir.op import Random
-from rnngraph.ir.types import RefType, TensorType, int64, tensor
+from rnngraph.ir.types import RefType, TensorType, Type, int64, tensor
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import parts
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
@@ -50,7 +51,8 @@ class Threaded:
 
 
 class _Threader:
-    def __init__(self, initialized: set[str], types: dict[str, TensorType]) -> None:
+    def __init__(self, initialized: set[str], types: dict[str, TensorType], awaited: set[Node]) -> None:
+        self.awaited = awaited
         self.initialized = initialized
         self.types = types
         self.keys: dict[Value, str] = {}
@@ -152,14 +154,20 @@ class _Threader:
     def read(self, rb: Rebuilder, node: Node, key: str, mask: int, bit: int) -> Value:
         """The version that the read sees."""
         value = self.seen(key, mask)
-        return self.missing(rb, node, key) if value is None else rb.builder.local(value)
+        if value is not None:
+            return rb.builder.local(value)
+        if node in self.awaited:
+            # Something waits for the read itself, whoever uses its value.
+            self.missing(rb, node, key, ())
+        return self.missing(rb, node, key, (node.results[0].type,))
 
-    def missing(self, rb: Rebuilder, node: Node, key: str) -> Value:
+    def missing(self, rb: Rebuilder, node: Node, key: str, types: tuple[Type, ...]) -> Any:
         """What stands for the value of a variable that has none: raises when executed."""
-        return rb.builder.node(
-            "fail", [], {"error": "FailedPreconditionError", "types": (node.results[0].type,),
+        made = rb.builder.node(
+            "fail", [], {"error": "FailedPreconditionError", "types": types,
                          "message": f"Attempting to use uninitialized value {self.names.get(key, key)}"},
-            name=node.name, origin=node.origin).results[0]
+            name=node.name, origin=node.origin)
+        return made.results[0] if types else None
 
     def is_initialized(self, rb: Rebuilder, node: Node, key: str, mask: int, bit: int) -> Value:
         """A constant: which variables have a value is known when a run starts."""
@@ -178,7 +186,7 @@ class _Threader:
     def update(self, rb: Rebuilder, node: Node, key: str, mask: int, bit: int) -> Value:
         """The pure op applied to the newest value."""
         old = self.newest(key)
-        old = self.missing(rb, node, key) if old is None else rb.builder.local(old)
+        old = self.missing(rb, node, key, (node.results[0].type,)) if old is None else rb.builder.local(old)
         made = rb.builder.node(node.attrs["with_"], [old, *(rb.value(v) for v in node.operands[1:])], {}, name=node.name,
                                origin=node.origin)
         self.write(key, made.results[0], bit)
@@ -276,9 +284,10 @@ def _captures(node: Node) -> Sequence[Value]:
     return parts(node).captures if node.op.name == "loop" else node.operands[1:] if node.op.name == "if" else ()
 
 
-def thread(graph: Graph, initialized: set[str], types: dict[str, TensorType]) -> Threaded:
+def thread(graph: Graph, initialized: set[str], types: dict[str, TensorType],
+           targets: Sequence[Node] = ()) -> Threaded:
     """`graph` without state. Results are the old results (a reference means its value after the run), then state."""
-    work = _Threader(initialized, types)
+    work = _Threader(initialized, types, {*targets, *(a for n in graph.nodes for a in n.after)})
     work.find_keys(graph)
     rb = Rebuilder(work.rule)
     keys = sorted(set(work.keys.values()))
