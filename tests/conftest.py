@@ -11,7 +11,7 @@ import pytest
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--update-golden` writes expected texts anew; `--graphs N` sets how many random programs are tried."""
     parser.addoption("--update-golden", action="store_true", help="write golden files from what the code gives now")
-    parser.addoption("--graphs", type=int, default=300, help="how many random programs the property tests try")
+    parser.addoption("--graphs", type=int, default=312, help="how many random programs the property tests try")
 
 
 @pytest.fixture

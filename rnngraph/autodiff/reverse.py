@@ -4,22 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rnngraph.autodiff.activity import active_values
 from rnngraph.autodiff.regions import reverse as reverse_region
 from rnngraph.autodiff.sweep import Cotangent, Grad, Hooks, Sweep, dense
-from rnngraph.ir.graph import Builder, Value, building
+from rnngraph.ir.graph import Builder, Graph, Value, building
 from rnngraph.ops.indexed import Rows
 
 
 def reverse(builder: Builder, ys: Sequence[Value], cotangents: Sequence[Cotangent], xs: Sequence[Value],
             hooks: Hooks | None = None) -> list[Cotangent | None]:
-    """Cotangents of `xs` given those of `ys`, built into `builder`; None where nothing connects them."""
-    sweep = Sweep(builder, builder.graph, hooks or Hooks(), reverse_region)
+    """Cotangents of `xs` given those of `ys`, built into `builder`; None where nothing connects them.
+
+    In a loop's body or a branch, the walk goes on through what is captured, into the graphs around it.
+    """
+    levels = [builder]
+    while levels[-1].parent is not None:
+        levels.append(levels[-1].parent)
+    targets = _targets(levels, xs)
+    pending = [(builder.local(y), c) for y, c in zip(ys, cotangents, strict=True)]
+    found: dict[Value, Cotangent | None] = {}
     with building(builder):
-        inside = [builder.local(x) for x in xs]
-        for y, c in zip(ys, cotangents, strict=True):
-            sweep.add(builder.local(y), c)
-        sweep.run(inside)
-        return [sweep.total(x) for x in inside]
+        for level in levels:
+            sweep = Sweep(builder, level.graph, hooks or Hooks(), reverse_region)
+            for value, cotangent in pending:
+                if value.graph is level.graph:
+                    sweep.add(value, cotangent)
+            wanted = targets[level.graph]
+            sweep.run(wanted)
+            found.update((x, sweep.total(x)) for x in xs if x.graph is level.graph)
+            for outer, inner in list(level.captures.items()):
+                total = sweep.total(inner) if inner in wanted else None
+                if total is not None:
+                    pending.append((outer, total))
+    return [found.get(x) for x in xs]
+
+
+def _targets(levels: Sequence[Builder], xs: Sequence[Value]) -> dict[Graph, list[Value]]:
+    """For each graph, inner ones first: those of `xs` in it, and what it captures that depends on `xs`."""
+    active: set[Value] = set()
+    found: dict[Graph, list[Value]] = {}
+    for level in reversed(levels):
+        captured = [inner for outer, inner in level.captures.items() if outer in active]
+        found[level.graph] = [*(x for x in xs if x.graph is level.graph), *captured]
+        active |= active_values(level.graph, found[level.graph])
+    return found
 
 
 __all__ = ["Cotangent", "Grad", "Hooks", "Rows", "dense", "reverse"]

@@ -172,7 +172,12 @@ def _predicate(value: Any) -> Tensor:
     if t.shape.ndims not in (None, 0):
         raise ValueError(f"The condition of a loop must give a scalar, but its shape is {t.shape}; use tf.reduce_all or "
                          "tf.reduce_any.")
-    return t
+    return _scalar(t)
+
+
+def _scalar(t: Tensor) -> Tensor:
+    """A predicate whose rank only a run can tell, checked there."""
+    return t if t.shape.ndims == 0 else emit("refine", [t], {"shape": ()}, name="predicate", type="Identity")
 
 
 # --- cond and case ----------------------------------------------------------------------------------------------------
@@ -194,6 +199,7 @@ def cond(pred: Any, true_fn: Any = None, false_fn: Any = None, strict: bool = Fa
             raise TypeError(f"pred must be a bool scalar, but it is {pred}.")
         if pred.shape.ndims not in (None, 0):
             raise ValueError(f"pred must be a scalar, but its shape is {pred.shape}.")
+        pred = _scalar(pred)
         reserve(graph, ("Switch", "switch_t", "switch_f", "pred_id"))
         then, structure, leaves = branch(graph, true_fn, pred, strict)
         other, structure2, leaves2 = branch(graph, false_fn, pred, strict)

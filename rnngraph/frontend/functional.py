@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rnngraph.frontend import nest
-from rnngraph.frontend.array import concat, expand_dims, shape
+from rnngraph.frontend.array import concat, expand_dims, shape, stack
 from rnngraph.frontend.convert import convert_to_tensor
-from rnngraph.frontend.graph import Graph, Tensor
+from rnngraph.frontend.graph import Graph, Operation, Tensor
 from rnngraph.frontend.regions import counted_loop
 from rnngraph.frontend.shapes import TensorShape
 
@@ -28,6 +28,14 @@ def _length(flat: Sequence[Tensor]) -> Tensor:
     if len(sizes) > 1:
         raise ValueError(f"All leaves of elems must have the same first dimension, but they have {sorted(sizes)}.")
     return shape(flat[0])[0] if not sizes else convert_to_tensor(sizes.pop())
+
+
+def _same_rows(graph: Graph, n: Tensor, flat: Sequence[Tensor]) -> list[Operation]:
+    """Checks that leaves have n rows, where that is not known statically; the loop runs after them."""
+    first = flat[0].shape.as_list()[0] if flat[0].shape.ndims else None
+    unknown = [t for t in flat[1:] if first is None or not t.shape.ndims or t.shape.as_list()[0] != first]
+    return [graph.emit("check_sizes", [stack([n, shape(t)[0]])], {"what": "the rows of all leaves of elems"},
+                       name="same_rows", type="Assert") for t in unknown]
 
 
 def _static_rows(tensor: Tensor, like: Tensor) -> None:
@@ -93,8 +101,10 @@ def map_fn(fn: Callable[..., Any], elems: Any, dtype: Any = None, parallel_itera
             nest.assert_same_structure(structure, result)
             return [], [_as(v, d) for v, d in zip(nest.flatten(result), wanted, strict=True)]
 
-        _, stacks = counted_loop(body, _length(flat), [], flat, parallel_iterations=parallel_iterations,
-                                 back_prop=back_prop, swap_memory=swap_memory)
+        n = _length(flat)
+        with graph.control_dependencies(_same_rows(graph, n, flat)):
+            _, stacks = counted_loop(body, n, [], flat, parallel_iterations=parallel_iterations, back_prop=back_prop,
+                                     swap_memory=swap_memory)
         for s in stacks:
             _static_rows(s, flat[0])
         return nest.pack_sequence_as(structure, stacks)
@@ -130,8 +140,9 @@ def scan(fn: Callable[..., Any], elems: Any, initializer: Any = None, parallel_i
             new = [convert_to_tensor(v, c.dtype) for v, c in zip(nest.flatten(result), carry, strict=True)]
             return new, new
 
-        _, stacks = counted_loop(body, n, start, rows, parallel_iterations=parallel_iterations, back_prop=back_prop,
-                                 swap_memory=swap_memory)
+        with graph.control_dependencies(_same_rows(graph, n, rows)):
+            _, stacks = counted_loop(body, n, start, rows, parallel_iterations=parallel_iterations, back_prop=back_prop,
+                                     swap_memory=swap_memory)
         if initializer is None:
             stacks = [concat([expand_dims(a, 0), s], 0) for a, s in zip(start, stacks, strict=True)]
         for s in stacks:

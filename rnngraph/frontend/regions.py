@@ -133,13 +133,15 @@ def counted_loop(body: Body, limit: Tensor, carry: Sequence[Tensor], rows: Seque
                 check_kept(view.name, p.type, r.value.type)
             outputs = [convert_to_tensor(v) for v in stacked]
             inner.graph.seal([inner.local(t.value) for t in (*results, *outputs)])
+        reserve(graph, ("LoopCond",))
+        reserve(graph, ("Exit",), len(outputs))
         node = make_loop(graph.builder, body=inner, limit=limit.value, carry=[v.value for v in carry],
                          rows=[v.value for v in rows], parallel_iterations=parallel_iterations,
-                         swap_memory=swap_memory, back_prop=back_prop, reverse=reverse, name=graph.unique_name("Exit"))
+                         swap_memory=swap_memory, back_prop=back_prop, reverse=reverse, name=graph.get_name_scope())
         final = [graph.view(v, "Exit", "Exit") for v in node.results[:len(carry)]]
-        stacks = [graph.view(v, "TensorArrayStack/TensorArrayGatherV3", "TensorArrayGatherV3")
-                  for v in node.results[len(carry):-1]]
-        return final, stacks
+    stacks = [graph.view(v, "TensorArrayStack/TensorArrayGatherV3", "TensorArrayGatherV3")
+              for v in node.results[len(carry):-1]]
+    return final, stacks
 
 
 def _row(t: Type) -> Type:

@@ -11,7 +11,7 @@ from typing import Any
 
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.sizes import Dim, Symbol, add, mul, product, symbols
-from rnngraph.ir.types import DType
+from rnngraph.ir.types import DType, bool_
 from rnngraph.ir.walk import dims
 from rnngraph.lowering import nests, products
 from rnngraph.lowering.plan import (
@@ -149,6 +149,15 @@ class Region:
         """A sum that stands alone: what `fuse` left for a loop to do in place, where no loop does."""
         out = self.place(node.results[0])
         self.steps.append(nests.total(self.views[node.operands[0]], self.views[node.operands[1]], out))
+        self.views[node.results[0]] = out
+
+    def division(self, node: Node) -> None:
+        """An integer division, whose divisors are looked at first."""
+        x, y = (self.views[v] for v in node.operands)
+        sound = self.shared.tensor(bool_, y.shape)
+        self.steps += [nests.nonzero(y, sound), Check(whole_at(sound, (product(y.shape),)), self.shared.node(node))]
+        out = self.place(node.results[0])
+        self.steps.append(nests.single(node, (x, y), out))
         self.views[node.results[0]] = out
 
     def movement(self, node: Node) -> None:
@@ -400,12 +409,13 @@ def _pieces(node: Node, out: View) -> list[tuple[Value, View]]:
     return pieces
 
 
+DIVISIONS = ("int_floordiv", "int_floormod", "int_truncdiv", "int_truncmod")
 RULES: dict[str, Callable[[Region, Node], None]] = {
     "fused": Region.fused, "add": Region.add, "contract": Region.contract, "constant": Region.constant, "sizes": Region.sizes,
     "reshape": Region.reshape, "concat": Region.concat, "unslice": Region.unslice, "take": Region.take,
     "put": Region.put, "put_add": Region.put, "argmax": Region.arg, "argmin": Region.arg,
     "check_range": Region.check_range, "check_sizes": Region.check_sizes, "assert": Region.check, "fail": Region.fail,
-    "no_op": Region.nothing, "loop": Region.loop, "if": Region.branch, **dict.fromkeys(MAPS, Region.movement)}
+    "no_op": Region.nothing, **dict.fromkeys(DIVISIONS, Region.division), "loop": Region.loop, "if": Region.branch, **dict.fromkeys(MAPS, Region.movement)}
 
 
 def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value],

@@ -214,6 +214,25 @@ def copy(source: View, target: View, label: str = "copy") -> Nest:
                           (Store(puller.access(target, here), term),), label))
 
 
+def single(node: Node, operands: Sequence[View], target: View) -> Nest:
+    """The nest of one elementwise node."""
+    here = tuple(Place(k, 1, 0) for k in range(len(target.shape)))
+    puller = _Puller({}, target.shape)
+    term = puller.term(node.op.name, [puller.load(v, here) for v in operands], _frozen(node))
+    return collapsed(Nest(target.shape, (False,) * len(target.shape), tuple(puller.accesses), tuple(puller.terms),
+                          (Store(puller.access(target, here), term),), node.op.name))
+
+
+def nonzero(x: View, target: View) -> Nest:
+    """A nest that says where a view is not 0."""
+    here = tuple(Place(k, 1, 0) for k in range(len(target.shape)))
+    puller = _Puller({}, target.shape)
+    zero = puller.term("const", (), (0, x.dtype.name))
+    term = puller.term("not_equal", (puller.load(x, here), zero), ())
+    return collapsed(Nest(target.shape, (False,) * len(target.shape), tuple(puller.accesses), tuple(puller.terms),
+                          (Store(puller.access(target, here), term),), "not_equal"))
+
+
 def total(a: View, b: View, target: View) -> Nest:
     """A nest that adds two views."""
     here = tuple(Place(k, 1, 0) for k in range(len(target.shape)))

@@ -10,7 +10,8 @@ from rnngraph.lowering.views import MAPS
 from rnngraph.ops.control import parts, region_symbols
 
 STEPS = frozenset({"fused", "add", "contract", "constant", "sizes", "reshape", "concat", "unslice", "take", "put", "put_add",
-                   "argmax", "argmin", "check_range", "check_sizes", "assert", "fail", "no_op", "loop", "if", *MAPS})
+                   "argmax", "argmin", "check_range", "check_sizes", "assert", "fail", "no_op", "loop", "if", "int_floordiv",
+                   "int_floormod", "int_truncdiv", "int_truncmod", *MAPS})
 """Ops that have a native step."""
 
 

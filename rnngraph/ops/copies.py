@@ -51,6 +51,8 @@ composite("ones_like", "x", "Ones of x's shape and dtype.", lambda site: site.te
 
 def _refined(site: Site) -> TensorType:
     x, wanted = site.tensor(0), site.attrs["shape"]
+    if x.shape is None and wanted is not None:
+        return x.with_shape(tuple(site.sizes.fresh("n") if d is None else d for d in wanted))
     try:
         return x.with_shape(merged(site, x.shape, wanted, "set_shape"))
     except ValueError:

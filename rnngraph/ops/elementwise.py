@@ -69,7 +69,9 @@ def _pow_body(s: Any, x: Any, y: Any) -> Any:
     whole, odd = s.eq(s.floor(y), y), s.ne(s.floor(half), half)
     negative = s.select(whole, s.select(odd, s.neg(found), found), s.const(math.nan, x))
     found = s.select(s.lt(x, zero), negative, found)
-    return s.select(s.bit_or(s.eq(y, zero), s.eq(x, one)), one, found)
+    general = s.select(s.bit_or(s.eq(y, zero), s.eq(x, one)), one, found)
+    # The powers that losses are made of are exact.
+    return s.select(s.eq(y, one), x, s.select(s.eq(y, s.const(2, y)), s.mul(x, x), general))
 
 
 def _pow_rule(g: Value, x: Value, y: Value, z: Value) -> tuple[Value, Value]:

@@ -257,3 +257,6 @@ def _multinomial(call: Call, key: Any, logits: Any, num: Any) -> Any:
 declare("random_shuffle", "key x", "x with its rows in random order.", Host(), _shuffle_type, _shuffle)
 declare("multinomial", "key logits num", "`num` classes a row of logits, drawn by softmax(logits).", Host(),
         _multinomial_type, _multinomial, attrs={"dtype": Attr("dtype", int64)})
+
+KEYED = frozenset({"random_shuffle", "multinomial"})
+"""Host ops whose first operand is a key, as it is that of every op of kind Random."""

@@ -626,7 +626,7 @@ BROKEN: dict[str, tuple[Callable[[Any], Any], Any, str, Any]] = {
                       "Concat saw a scalar shape", InvalidArgument),
     "concat shapes": (lambda n: array(2, infer_shape=False).write(0, tf.zeros([1, 2])).write(1, tf.zeros([1, n])).concat(),
                       3, r"\(excepting dimension 0\)", InvalidArgument),
-    "element shape": (lambda n: array(element_shape=[2]).write(0, tf.placeholder_with_default(tf.zeros([n]), [None])).size(),
+    "element shape": (lambda n: array(element_shape=[2]).write(0, tf.placeholder_with_default(tf.zeros([n]), [None])).flow,
                       3, "inferred element shape", InvalidArgument),
     "scatter count": (lambda n: array().scatter(tf.range(n), tf.placeholder_with_default([1.0, 2.0], [None])).flow, 3,
                       r"Expected len\(indices\) == values.shape\[0\]", InvalidArgument),
@@ -786,3 +786,16 @@ def test_growing_elements(sess: Any) -> None:
     got = sess.run([y, *orders(tf.reduce_sum(y * y), x)[1:]], {x: 2.0})
     np.testing.assert_allclose(got[0], [2, 4, 4, 6, 6, 6])
     np.testing.assert_allclose(got[1:], [2 * 2.0 * (1 + 8 + 27), 2 * (1 + 8 + 27)])
+
+
+def test_gradients_in_a_body_reach_through_what_is_captured(sess: Any) -> None:
+    x = tf.placeholder(tf.float64, [])
+    square = tf.while_loop(lambda i, a: i < 2, lambda i, a: (i + 1, a * x), [0, tf.constant(1.0, tf.float64)])[1]
+    total = tf.while_loop(lambda i, s: i < 3, lambda i, s: (i + 1, s + tf.gradients(square * x * s, x)[0]),
+                          [0, tf.constant(1.0, tf.float64)])[1]
+    # A step adds d(x^3 s)/dx = 3 x^2 s, so three of them multiply by (1 + 3 x^2)^3.
+    got = sess.run([total, tf.gradients(total, x)[0]], {x: 2.0})
+    np.testing.assert_allclose(got, [13.0 ** 3, 3 * 13.0 ** 2 * 12.0])
+    p = tf.placeholder(tf.bool, [])
+    y = tf.cond(p, lambda: tf.gradients(square * 2.0, x)[0], lambda: x)
+    assert [sess.run(y, {x: 3.0, p: v}) for v in (True, False)] == [12.0, 3.0]

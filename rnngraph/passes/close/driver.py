@@ -75,13 +75,22 @@ def _check_placeholders(graph: Graph) -> None:
                                                    f"{t.dtype.name} and shape {shape}")
 
 
-def _sized(t: Type, hint: str) -> Type:
-    """A parameter's type: a symbol for every size that is not a known int."""
+def _sized(t: Type, seen: set[Symbol]) -> Type:
+    """A parameter's type: a symbol of its own for every size that is not a known int."""
     if isinstance(t, RefType):
         t = t.tensor
     if isinstance(t, ListType) or t.shape is None:
         return t
-    return t.with_shape(tuple(d if isinstance(d, int) else Symbol(hint[0] if hint else "n").dim for d in t.shape))
+    return t.with_shape(tuple(d if isinstance(d, int) else _own_symbol(d, seen).dim for d in t.shape))
+
+
+def _own_symbol(dim: Dim, seen: set[Symbol]) -> Symbol:
+    """The symbol that the open graph has here, unless an earlier size took it: fed sizes may differ all the same."""
+    symbol = getattr(dim, "symbol", None)
+    if symbol is None or symbol in seen:
+        return Symbol("n" if symbol is None else symbol.hint)
+    seen.add(symbol)
+    return symbol
 
 
 def close(opened: Opened, arrays: Sequence[Any], store: Any) -> Closed:
@@ -93,7 +102,8 @@ def close(opened: Opened, arrays: Sequence[Any], store: Any) -> Closed:
             types[node.attrs["key"]] = _state_type(node.attrs["type"], store.get(node.attrs["key"]))
     threaded = thread(opened.graph, initialized, types, opened.targets)
     values = [*arrays, *(store[k] for k in threaded.read), 0]
-    given = [_param_type(p.type, v) for p, v in zip(threaded.graph.params, values, strict=True)]
+    seen: set[Symbol] = set()
+    given = [_param_type(p.type, v, seen) for p, v in zip(threaded.graph.params, values, strict=True)]
     contents = [_content(p, v) for p, v in zip(threaded.graph.params[:len(arrays)], arrays, strict=True)]
     contents += [None] * (len(given) - len(arrays))
     samples = bind(given, contents, values)
@@ -111,12 +121,12 @@ def _state_type(t: TensorType, value: Any) -> TensorType:
     return t if t.shape is not None or value is None else t.with_shape((None,) * value.ndim)
 
 
-def _param_type(t: Type, value: Any) -> Type:
+def _param_type(t: Type, value: Any, seen: set[Symbol]) -> Type:
     if isinstance(t, RefType):
         t = t.tensor
     if isinstance(t, TensorType) and t.shape is None:
         t = t.with_shape((None,) * value.ndim)
-    return _sized(t, "n")
+    return _sized(t, seen)
 
 
 def _content(param: Value, array: Any) -> Content:

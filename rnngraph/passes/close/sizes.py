@@ -181,7 +181,7 @@ class ClosingBuilder(Builder):
         new = self.plain(definition, inputs, attrs, regions, name, types, after, self.origin, hints)
         for v in new.results:
             v.type = self.sized(v.type)
-        if definition.effects == "pure" and not regions and definition.name not in ("sizes", "constant"):
+        if definition.effects == "pure" and not definition.fails and not regions and definition.name not in ("sizes", "constant"):
             return Made([self.folded(v) for v in new.results]) if new.results else new
         return new
 
@@ -277,7 +277,7 @@ class _Closer:
         if node.op.effects != "pure" or node.op.fails:
             after = tuple(dict.fromkeys(m for n in node.after for m in self.nodes.get(n, ()) if m.graph is builder.graph))
         try:
-            made = builder.node(node.op, operands, node.attrs, (), node.name, None, after, node.origin,
+            made = builder.node(node.op, operands, self.attrs(node), (), node.name, None, after, node.origin,
                                 [v.hint for v in node.results])
         except Conflict as conflict:
             made = self.failing(builder, node, str(conflict))
@@ -285,6 +285,13 @@ class _Closer:
             made = self.failing(builder, node, _runtime_words(str(error)))
         found: Sequence[Value] = made.results
         return found
+
+    def attrs(self, node: Node) -> Mapping[str, Any]:
+        """The attributes, with what is known of the parameters' sizes."""
+        names = [k for k, a in node.op.attrs.items() if a.kind == "dims" and node.attrs[k] is not None]
+        if not names or not self.facts.known:
+            return node.attrs
+        return {**node.attrs, **{k: tuple(substitute(d, self.facts.known) for d in node.attrs[k]) for k in names}}
 
     def failing(self, builder: ClosingBuilder, node: Node, message: str) -> Node:
         """A node that raises when it is executed."""

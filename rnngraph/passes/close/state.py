@@ -20,6 +20,7 @@ from rnngraph.ir.op import Random
 from rnngraph.ir.types import RefType, TensorType, Type, int64, tensor
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import parts
+from rnngraph.ops.random import KEYED
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
 
 
@@ -140,7 +141,7 @@ class _Threader:
             return self.loop(rb, node, mask, bit)
         if name == "if":
             return self.branch(rb, node, mask, bit)
-        if isinstance(node.op.kind, Random):
+        if isinstance(node.op.kind, Random) or name in KEYED:
             key = call("concat", rb.value(node.operands[0]), self.place(rb), axis=0)
             return rb.copy(node, [key, *(rb.value(v) for v in node.operands[1:])]).results
         return None
