@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import rnngraph as tf
-from rnngraph.demo.model import EMBEDDING, LAYERS, LanguageModel, Request
-from rnngraph.demo.text import Corpus, DemoError as DemoError, bits, load_corpus, trigram_bits
+from rnngraph.demo.model import EMBEDDING, LAYERS, LanguageModel
+from rnngraph.demo.text import Corpus, bits, load_corpus, trigram_bits
+from rnngraph.demo.text import DemoError as DemoError
 from rnngraph.demo.training import BATCH, LENGTH, Budget, Clock, Record, Store, Trainer
 
 UNITS, QUICK_UNITS, SECONDS, QUICK_SECONDS, PIECE = 160, 48, 50.0, 3.0, 200
@@ -57,13 +58,20 @@ def run(settings: Settings) -> None:
         store.restore(model, session)
     trainer = Trainer(model, session, corpus, record, store, settings.seed, settings.resume)
     _introduce(corpus, model, session, trainer, settings)
-    requests = [trainer.request(), _evaluation(model, corpus), _sample(model, corpus, settings)]
+    length = QUICK_SAMPLE if settings.quick else SAMPLE
+    piece = corpus.held_out[None, :PIECE]
+    requests = [trainer.request(), model.evaluation(piece, piece, model.zeros(1)),
+                model.sample(0, model.zeros(1), length)]
     with clock.time("compiling"):
         reports = [(r.purpose, session.explain(r.fetches, r.feeds)) for r in requests]
     with clock.time("training"):
         trainer.train(settings.budget())
     _summary(trainer)
-    _results(model, session, corpus, requests[2], clock)
+    _measures(model, session, corpus, clock)
+    with clock.time("sampling"):
+        prompt = _prompt(corpus.vocabulary)
+        drawn = model.drawn(session, prompt, length)
+    _sample([*prompt, *drawn], length, corpus.vocabulary)
     _compiled(reports)
     print()
     _fact("time", ", ".join(f"{what} {seconds:.1f} s" for what, seconds in clock.spent.items()))
@@ -82,14 +90,10 @@ def _session(settings: Settings, model: LanguageModel) -> Any:
         raise DemoError(f"no engine to run with: {error}") from None
 
 
-def _evaluation(model: LanguageModel, corpus: Corpus) -> Request:
-    piece = corpus.held_out[None, :PIECE]
-    return model.evaluation(piece, piece, model.zeros(1))
-
-
-def _sample(model: LanguageModel, corpus: Corpus, settings: Settings) -> Request:
-    first = max(0, corpus.vocabulary.find("\n"))
-    return model.sample(first, QUICK_SAMPLE if settings.quick else SAMPLE)
+def _prompt(vocabulary: str) -> list[int]:
+    """The beginning of a paragraph, as far as the text's characters allow."""
+    known = [vocabulary.index(c) for c in "\n\nThe " if c in vocabulary]
+    return known if len(known) > 1 else [0, 0]
 
 
 # --- what is printed ---------------------------------------------------------------------------------------------
@@ -123,25 +127,26 @@ def _summary(trainer: Trainer) -> None:
     _fact("trained", f"{start}{step:,} steps, {trainer.record.characters:,} characters ({passes:.1f} times the text)")
 
 
-def _results(model: LanguageModel, session: Any, corpus: Corpus, sample: Request, clock: Clock) -> None:
+def _measures(model: LanguageModel, session: Any, corpus: Corpus, clock: Clock) -> None:
     with clock.time("evaluating"):
         ours = bits(model.loss_of(session, corpus.held_out, PIECE))
     with clock.time("trigrams"):
         trigrams = trigram_bits(corpus)
-    with clock.time("sampling"):
-        drawn = session.run(sample.fetches, sample.feeds)
     print("\nbits per character of the held-out text (fewer are better)")
     print(f"  this model             {ours:5.2f}")
     print(f"  a trigram model        {trigrams:5.2f}   (interpolated, smoothing tuned on training text)")
-    print(f"\nsample: {len(drawn)} characters, drawn one by one in a while_loop")
-    for line in _printable("".join(corpus.vocabulary[i] for i in drawn)).split("\n"):
-        for piece in textwrap.wrap(line, WIDTH - 4) or [""]:
+
+
+def _sample(numbers: list[int], length: int, vocabulary: str) -> None:
+    print(f"\nsample: {length} characters, drawn one by one in a while_loop")
+    for line in _printable("".join(vocabulary[i] for i in numbers)).split("\n"):
+        for piece in textwrap.wrap(line, WIDTH - 4, drop_whitespace=False) or [""]:
             print(f"  | {piece}".rstrip())
 
 
 def _printable(text: str) -> str:
     """The text without what would move the cursor of a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text.replace("\t", "    ")).strip()
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text.replace("\t", "    ")).strip("\n")
 
 
 def _compiled(reports: list[tuple[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class LanguageModel:
 
     inputs, targets: int32 placeholders `[batch, time]`; start, state: the layers' states before and after; loss: mean
     cross entropy in nats; train: one Adam step at rate `rate`; sampled: int32 `[length]`, characters drawn one by one in
-    a while_loop after `first` `[1]`, from zero states.
+    a while_loop after `first` `[1]`, from the states `before`.
     """
 
     def __init__(self, characters: int, units: int, seed: int) -> None:
@@ -72,14 +72,16 @@ class LanguageModel:
         self.first = tf.placeholder(tf.int32, [1], name="first")
         self.length = tf.placeholder(tf.int32, [], name="length")
 
+        self.before = self.cell.zero_state(1, tf.float32)
+
         def draw(i: Any, character: Any, state: Any, drawn: Any) -> tuple[Any, ...]:
             output, state = self.cell(tf.nn.embedding_lookup(self.embedding, character), state)
             character = tf.to_int32(tf.multinomial(self._logits(output) / TEMPERATURE, 1))[:, 0]
             return i + 1, character, state, drawn.write(i, character)
 
         drawn = tf.while_loop(lambda i, *_: i < self.length, draw,
-                              [0, self.first, self.cell.zero_state(1, tf.float32),
-                               tf.TensorArray(tf.int32, self.length)], name="sampling")[-1]
+                              [0, self.first, self.before, tf.TensorArray(tf.int32, self.length)],
+                              name="sampling")[-1]
         self.sampled = tf.reshape(drawn.stack(), [-1])
 
     # --- what is run -------------------------------------------------------------------------------------------------
@@ -94,14 +96,22 @@ class LanguageModel:
         feeds = {self.inputs: inputs, self.targets: targets, self.start: state}
         return Request("evaluation", [self.loss, self.state], feeds)
 
-    def sample(self, first: int, length: int) -> Request:
-        """`length` characters drawn after the character `first`."""
-        return Request("sampling", self.sampled, {self.first: [first], self.length: length})
+    def sample(self, first: int, state: Any, length: int) -> Request:
+        """`length` characters drawn after the character `first`, read in `state`."""
+        return Request("sampling", self.sampled, {self.first: [first], self.length: length, self.before: state})
 
     def zeros(self, batch: int) -> Any:
         """States before any character, as arrays."""
         zero = np.zeros((batch, self.units), np.float32)
         return tuple(tf.nn.rnn_cell.LSTMStateTuple(zero, zero) for _ in range(LAYERS))
+
+    def drawn(self, session: Any, prompt: Sequence[int], length: int) -> Any:
+        """`length` characters after a prompt of at least two."""
+        text = np.array([prompt], np.int32)
+        request = self.evaluation(text[:, :-1], text[:, 1:], self.zeros(1))
+        _, state = session.run(request.fetches, request.feeds)
+        request = self.sample(prompt[-1], state, length)
+        return session.run(request.fetches, request.feeds)
 
     def loss_of(self, session: Any, numbers: Any, piece: int) -> float:
         """Mean cross entropy in nats of a text's characters from the third on, read in pieces."""

@@ -254,4 +254,5 @@ def placeholder_with_default(input: Any, shape: Any, name: str | None = None) ->
         # The type says less than that of the default, so that nothing is built on what a feed may change.
         value = graph.builder.node("identity", [x.value], {}, name=scope[:-1], types=[kind]).results[0]
         value.content = None
-        return graph.view(value, scope, "PlaceholderWithDefault", [x])
+        shown: Tensor = graph.view(value, scope, "PlaceholderWithDefault", [x])
+        return shown

@@ -112,6 +112,9 @@ class Graph:
         here = self.builder.graph
         after = dict.fromkeys(n for group in self._controls for n in group if n.graph is here)
         origin = self._origin or Origin(user_line(), self._names.scope)
+        if not name and self._origin is not None:
+            # Backward nodes are many and seldom looked at: named after the forward op, not made unique.
+            name = f"{self._names.scope}/{op.name}"
         return name, tuple(after), origin
 
     def emit(self, op: str | OpDef, inputs: Sequence[Tensor | Value] = (), attrs: Mapping[str, Any] | None = None, *,

@@ -80,7 +80,8 @@ class IndexedSlices:
     @property
     def graph(self) -> Graph:
         """The graph."""
-        return self._values.graph
+        graph: Graph = self._values.graph
+        return graph
 
     def _as_control_inputs(self) -> list[Any]:
         return [each for each in (self._values, self._indices, self._dense_shape) if each is not None]

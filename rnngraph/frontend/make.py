@@ -198,7 +198,8 @@ def checked_axis(axis: int, rank: int | None, what: str) -> int:
 def hidden(like: Tensor, op: str, *values: Tensor | Value, **attrs: Any) -> Value:
     """A node without an op of its own, part of the op that follows; its first result. `like` says in which graph."""
     operands = [v.value if isinstance(v, Tensor) else v for v in values]
-    return like.graph.builder.node(op, operands, attrs).results[0]
+    made: Value = like.graph.builder.node(op, operands, attrs).results[0]
+    return made
 
 
 def hidden_constant(value: Any, dtype: Any, like: Tensor | None = None) -> Value:

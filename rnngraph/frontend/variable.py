@@ -151,7 +151,8 @@ class Variable:
     @property
     def graph(self) -> Graph:
         """The graph that holds the variable."""
-        return self._variable.graph
+        graph: Graph = self._variable.graph
+        return graph
 
     @property
     def device(self) -> str:

@@ -269,7 +269,8 @@ def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor
         text = f"{message} : Tensor had Inf or NaN values"
         checked = x.graph.builder.node("assert", [finite, x.value], {"message": text})
         made = x.graph.builder.node("identity", [x.value], {}, name=scope[:-1], after=[checked])
-        return x.graph.view(made.results[0], scope, "CheckNumerics", [x])
+        shown: Tensor = x.graph.view(made.results[0], scope, "CheckNumerics", [x])
+        return shown
 
 
 def verify_tensor_all_finite(t: Any, msg: str, name: str | None = None) -> Tensor:

@@ -31,7 +31,7 @@ IMPORTS = {
 }
 """What each room may import besides itself. The doors (cli, __init__, nn, train, contrib) may import all."""
 
-DOORS = ("cli", "nn", "train", "contrib", "__init__", "__main__")
+DOORS = ("cli", "demo", "nn", "train", "contrib", "__init__", "__main__")
 LATE = {"rnngraph/backends/__init__.py"}
 """Files that may import inside functions."""
 

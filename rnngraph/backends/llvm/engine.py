@@ -20,6 +20,7 @@ import numpy as np
 from rnngraph import errors
 from rnngraph.backends.llvm import cache
 from rnngraph.backends.llvm.emit import Emitter
+from rnngraph.backends.llvm.explain import native_steps
 from rnngraph.backends.llvm.gemm import GemmEmitter
 from rnngraph.backends.llvm.native import Segment
 from rnngraph.backends.llvm.target import Library, Target
@@ -27,7 +28,7 @@ from rnngraph.backends.llvm.text import Module
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.sizes import Dim, Symbol, add, floordiv, mul, symbols
 from rnngraph.ir.types import DType
-from rnngraph.ir.walk import type_symbols
+from rnngraph.ir.walk import type_symbols, users
 from rnngraph.lowering.grown import Grown, grows, lower_grown
 from rnngraph.lowering.lower import lower
 from rnngraph.lowering.support import why_host
@@ -236,35 +237,24 @@ class Program:
 
     def reports(self, loop: str = "") -> tuple[StepReport, ...]:
         """What each step is."""
-        return tuple(r for step in self.steps for r in _reports(step, loop))
+        found: list[StepReport] = []
+        readers = users(self.graph)
+        for step in self.steps:
+            if isinstance(step, HostStep):
+                n = step.node
+                inside = n.name or n.op.name if n.op.name == "loop" else loop
+                inner = tuple(r for p in step.programs for r in p.reports(inside))
+                found.append(StepReport(f"{n.op.name} {n.name}".strip(), "host", (n.op.name,), step.why,
+                                        n.origin.line or "", loop, inner))
+            else:
+                found += native_steps(_nodes(step), readers, set(self.graph.results), loop)
+        return tuple(found)
 
 
 def _nodes(step: Stretch | GrownStep | HostStep) -> list[Node]:
     if isinstance(step, Stretch):
         return step.nodes
     return [step.grown.node if isinstance(step, GrownStep) else step.node]
-
-
-def _reports(step: Stretch | GrownStep | HostStep, loop: str) -> list[StepReport]:
-    if isinstance(step, GrownStep):
-        return [_native(step.grown.node, loop)]
-    if isinstance(step, HostStep):
-        n = step.node
-        inside = n.name or n.op.name if n.op.name == "loop" else loop
-        inner = tuple(r for p in step.programs for r in p.reports(inside))
-        return [StepReport(f"{n.op.name} {n.name}".strip(), "host", (n.op.name,), step.why, n.origin.line or "", loop, inner)]
-    return [_native(n, loop) for n in step.nodes if n.op.name not in ("constant", "sizes")]
-
-
-def _native(node: Node, loop: str) -> StepReport:
-    ops = tuple(n.op.name for r in node.regions for n in r.nodes) if node.op.name == "fused" else (node.op.name,)
-    inner: tuple[StepReport, ...] = ()
-    if node.op.name in ("loop", "if"):
-        inside = (node.name or "loop") if node.op.name == "loop" else loop
-        inner = tuple(_native(n, inside) for r in node.regions for n in r.nodes
-                      if n.op.name not in ("constant", "sizes"))
-    label = f"kernel {' '.join(dict.fromkeys(ops))}" if node.op.name == "fused" else node.op.name
-    return StepReport(f"{label} {node.name}".strip(), "native", ops, "", node.origin.line or "", loop, inner)
 
 
 class HostMachine(Machine):

@@ -86,7 +86,7 @@ def _sized(t: Type, seen: set[Symbol]) -> Type:
 
 def _own_symbol(dim: Dim, seen: set[Symbol]) -> Symbol:
     """The symbol that the open graph has here, unless an earlier size took it: fed sizes may differ all the same."""
-    symbol = getattr(dim, "symbol", None)
+    symbol: Symbol | None = getattr(dim, "symbol", None)
     if symbol is None or symbol in seen:
         return Symbol("n" if symbol is None else symbol.hint)
     seen.add(symbol)

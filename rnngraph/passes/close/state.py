@@ -160,7 +160,8 @@ class _Threader:
         if node in self.awaited:
             # Something waits for the read itself, whoever uses its value.
             self.missing(rb, node, key, ())
-        return self.missing(rb, node, key, (node.results[0].type,))
+        missing: Value = self.missing(rb, node, key, (node.results[0].type,))
+        return missing
 
     def missing(self, rb: Rebuilder, node: Node, key: str, types: tuple[Type, ...]) -> Any:
         """What stands for the value of a variable that has none: raises when executed."""
