@@ -210,14 +210,23 @@ class BaseSession:
                 results = variant.run(inputs)
             except errors.OpError as error:
                 raise self._described(error) from None
-            fetched = {id(r) for r in results[:count]}
-            for key, value in zip(closed.written, results[count:], strict=True):
-                # A fetched array is never the store's: later runs may write the store's in place.
-                self._store[key] = np.array(value) if id(value) in fetched else np.asarray(value)
+            self._commit(closed.written, results[count:], results[:count])
         finally:
             for lock in reversed(locks):
                 lock.release()
         return results[:count]
+
+    def _commit(self, keys: Sequence[str], values: Sequence[Any], fetched: Sequence[Any]) -> None:
+        """Variables get their new values, all in one step that a signal cannot split.
+
+        A store's array is nobody else's, neither the caller's nor another variable's: later runs may write it in place.
+        """
+        taken = {id(r) for r in fetched}
+        new = {}
+        for key, value in zip(keys, values, strict=True):
+            new[key] = np.array(value) if id(value) in taken else np.asarray(value)
+            taken.add(id(value))
+        self._store.update(new)
 
     def _described(self, error: errors.OpError) -> errors.OpError:
         """The error with the user's op on it."""
@@ -225,9 +234,16 @@ class BaseSession:
         if not isinstance(node, Node):
             return error
         error = errors.at_node(error, node)
-        op = self._graph._by_name.get(node.name)
+        # A node that an op was taken apart into has no name; the scope that it was made in is the op's.
+        names = self._graph._by_name
+        op = names.get(node.name) or names.get(node.origin.scope.rstrip("/"))
         kind: Any = type(error)
-        described: errors.OpError = kind(op, op, error.message)
+        message = error.message
+        if op is not None:
+            # To the user an op has TensorFlow's name and type.
+            name = node.name or node.op.name
+            message = message.replace(f"op: {name!r} ({node.op.name})", f"op: {op.name!r} ({op.type})")
+        described: errors.OpError = kind(op, op, message)
         return described
 
     # --- more doors ---------------------------------------------------------------------------------------------
@@ -419,7 +435,7 @@ def _result(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if not value.ndim:
             return value[()]
-        return value
+        return value if value.flags.writeable else value.copy()
     return value
 
 

@@ -59,8 +59,7 @@ def run(settings: Settings) -> None:
     trainer = Trainer(model, session, corpus, record, store, settings.seed, settings.resume)
     _introduce(corpus, model, session, trainer, settings)
     length = QUICK_SAMPLE if settings.quick else SAMPLE
-    piece = corpus.held_out[None, :PIECE]
-    requests = [trainer.request(), model.evaluation(piece, piece, model.zeros(1)),
+    requests = [trainer.request(), model.evaluation(corpus.held_out[None, :PIECE], model.zeros(1)),
                 model.sample(0, model.zeros(1), length)]
     with clock.time("compiling"):
         reports = [(r.purpose, session.explain(r.fetches, r.feeds)) for r in requests]
@@ -134,13 +133,15 @@ def _measures(model: LanguageModel, session: Any, corpus: Corpus, clock: Clock) 
         trigrams = trigram_bits(corpus)
     print("\nbits per character of the held-out text (fewer are better)")
     print(f"  this model             {ours:5.2f}")
-    print(f"  a trigram model        {trigrams:5.2f}   (interpolated, smoothing tuned on training text)")
+    print(f"  a trigram model        {trigrams:5.2f}   (interpolated, smoothing tuned on the rest)")
 
 
 def _sample(numbers: list[int], length: int, vocabulary: str) -> None:
     print(f"\nsample: {length} characters, drawn one by one in a while_loop")
     for line in _printable("".join(vocabulary[i] for i in numbers)).split("\n"):
-        for piece in textwrap.wrap(line, WIDTH - 4, drop_whitespace=False) or [""]:
+        # Without their blanks at breaks, but with those that indent the line.
+        first, *more = textwrap.wrap(line, WIDTH - 4, drop_whitespace=False) or [""]
+        for piece in (first, *map(str.strip, more)):
             print(f"  | {piece}".rstrip())
 
 
@@ -150,24 +151,20 @@ def _printable(text: str) -> str:
 
 
 def _compiled(reports: list[tuple[str, Any]]) -> None:
-    print(f"\ncompiled by the {reports[0][1].engine} engine, loop by loop")
-    for purpose, report in reports:
-        for step in report.all_steps():
-            if step.ops == ("loop",):
-                name = step.name.removeprefix("loop").strip().removesuffix("/Exit")
-                unnamed = "gradients" if purpose == "training" else "while_loop"
-                print(f"  {purpose:11} {name[:20] or unnamed:20} {step.where:7} {_contents(step)}")
+    """A table of the loops; steps inside them count where they run: products and kernels are native code."""
+    loops = [(purpose, step) for purpose, report in reports for step in report.all_steps() if step.ops == ("loop",)]
+    print(f"\ncompiled by the {reports[0][1].engine} engine: loops, and what each of their steps runs")
+    print(f"  {'':10} {'loop':29} {'where':6} {'products':>8} {'kernels':>7} {'other':>6} {'host':>5}")
+    for purpose, loop in loops:
+        name = loop.name.removeprefix("loop").strip().removesuffix("/Exit") or "while_loop"
+        print(f"  {purpose:10} {name[:29]:29} {loop.where:6} {_counts(loop)}")
 
 
-def _contents(loop: Any) -> str:
-    """What a step of a loop runs."""
-    inner = [s for s in loop.inner if s.where != "host"]
-    products = sum("contract" in s.ops for s in inner)
-    kernels = sum(s.name.startswith("kernel") for s in inner)
-    counts = [(products, "product"), (kernels, "kernel"), (len(inner) - products - kernels, "other"),
-              (len(loop.inner) - len(inner), "on the host")]
-    return ", ".join(f"{n} {what}{'s' if n > 1 and what[-1] in 'tl' and what[0] in 'pk' else ''}"
-                     for n, what in counts if n)
+def _counts(loop: Any) -> str:
+    native = [s for s in loop.inner if s.where != "host"]
+    products = sum("contract" in s.ops for s in native)
+    kernels = sum(s.name.startswith("kernel") for s in native)
+    return f"{products:8} {kernels:7} {len(native) - products - kernels:6} {len(loop.inner) - len(native):5}"
 
 
 def _resume_command(settings: Settings) -> str:

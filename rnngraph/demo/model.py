@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,13 +45,9 @@ class LanguageModel:
         # Inputs as large as states are: with the default, tiny embeddings, learning starts minutes later.
         self.embedding = tf.get_variable("embedding", [characters, EMBEDDING],
                                          initializer=tf.random_uniform_initializer(-1.0, 1.0))
-        self.output = tf.get_variable("output", [units, characters])
-        self.bias = tf.get_variable("bias", [characters], initializer=tf.zeros_initializer())
         self.cell = tf.nn.rnn_cell.MultiRNNCell([tf.nn.rnn_cell.BasicLSTMCell(units) for _ in range(LAYERS)])
+        self.logits = tf.layers.Dense(characters, name="logits")
         self.units = units
-
-    def _logits(self, outputs: Any) -> Any:
-        return tf.matmul(outputs, self.output) + self.bias
 
     def _training(self) -> None:
         self.inputs = tf.placeholder(tf.int32, [None, None], name="inputs")
@@ -61,7 +57,7 @@ class LanguageModel:
         embedded = tf.nn.embedding_lookup(self.embedding, self.inputs)
         outputs, self.state = tf.nn.dynamic_rnn(self.cell, embedded, initial_state=self.start)
         self.loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(
-            labels=tf.reshape(self.targets, [-1]), logits=self._logits(tf.reshape(outputs, [-1, self.units]))))
+            labels=self.targets, logits=self.logits(outputs)))
         variables = tf.trainable_variables()
         clipped, _ = tf.clip_by_global_norm(tf.gradients(self.loss, variables), CLIP)
         self.step = tf.train.get_or_create_global_step()
@@ -71,12 +67,11 @@ class LanguageModel:
     def _sampling(self) -> None:
         self.first = tf.placeholder(tf.int32, [1], name="first")
         self.length = tf.placeholder(tf.int32, [], name="length")
-
         self.before = self.cell.zero_state(1, tf.float32)
 
         def draw(i: Any, character: Any, state: Any, drawn: Any) -> tuple[Any, ...]:
             output, state = self.cell(tf.nn.embedding_lookup(self.embedding, character), state)
-            character = tf.to_int32(tf.multinomial(self._logits(output) / TEMPERATURE, 1))[:, 0]
+            character = tf.to_int32(tf.multinomial(self.logits(output) / TEMPERATURE, 1))[:, 0]
             return i + 1, character, state, drawn.write(i, character)
 
         drawn = tf.while_loop(lambda i, *_: i < self.length, draw,
@@ -86,15 +81,15 @@ class LanguageModel:
 
     # --- what is run -------------------------------------------------------------------------------------------------
 
-    def training(self, inputs: Any, targets: Any, state: Any, rate: float) -> Request:
-        """A training step: (loss, state, nothing) from `state` on."""
-        feeds = {self.inputs: inputs, self.targets: targets, self.rate: rate, self.start: state}
-        return Request("training", [self.loss, self.state, self.train], feeds)
+    def training(self, text: Any, state: Any, rate: float) -> Request:
+        """A training step on text `[batch, time + 1]`: (loss, state, nothing) from `state` on."""
+        return Request("training", [self.loss, self.state, self.train],
+                       {self.inputs: text[:, :-1], self.targets: text[:, 1:], self.rate: rate, self.start: state})
 
-    def evaluation(self, inputs: Any, targets: Any, state: Any) -> Request:
-        """The loss of a piece of text: (loss, state)."""
-        feeds = {self.inputs: inputs, self.targets: targets, self.start: state}
-        return Request("evaluation", [self.loss, self.state], feeds)
+    def evaluation(self, text: Any, state: Any) -> Request:
+        """The loss of text `[batch, time + 1]`: (loss, state)."""
+        return Request("evaluation", [self.loss, self.state],
+                       {self.inputs: text[:, :-1], self.targets: text[:, 1:], self.start: state})
 
     def sample(self, first: int, state: Any, length: int) -> Request:
         """`length` characters drawn after the character `first`, read in `state`."""
@@ -107,24 +102,18 @@ class LanguageModel:
 
     def drawn(self, session: Any, prompt: Sequence[int], length: int) -> Any:
         """`length` characters after a prompt of at least two."""
-        text = np.array([prompt], np.int32)
-        request = self.evaluation(text[:, :-1], text[:, 1:], self.zeros(1))
+        request = self.evaluation(np.array([prompt], np.int32), self.zeros(1))
         _, state = session.run(request.fetches, request.feeds)
         request = self.sample(prompt[-1], state, length)
         return session.run(request.fetches, request.feeds)
 
     def loss_of(self, session: Any, numbers: Any, piece: int) -> float:
         """Mean cross entropy in nats of a text's characters from the third on, read in pieces."""
-        state, total = self.zeros(1), 0.0
-        for inputs, targets in pieces(numbers[1:], piece):
-            request = self.evaluation(inputs, targets, state)
+        state, total, start = self.zeros(1), 0.0, 1
+        while start < len(numbers) - 1:
+            text = numbers[None, start:start + piece + 1]
+            request = self.evaluation(text, state)
             loss, state = session.run(request.fetches, request.feeds)
-            total += float(loss) * inputs.shape[1]
+            total += float(loss) * (text.shape[1] - 1)
+            start += piece
         return total / (len(numbers) - 2)
-
-
-def pieces(numbers: Any, length: int) -> Iterator[tuple[Any, Any]]:
-    """A text as (inputs, targets) `[1, length]`, the last pair shorter."""
-    for i in range(0, len(numbers) - 1, length):
-        targets = numbers[i + 1:i + 1 + length]
-        yield numbers[i:i + len(targets)][None], targets[None]

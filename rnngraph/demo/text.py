@@ -71,18 +71,19 @@ def _file_text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def streams(numbers: Any, batch: int, length: int, seed: int) -> Iterator[tuple[Any, Any, bool]]:
-    """Endless (inputs, targets, whether a pass begins): int32 `[batch, length]`, each row going on where it stopped.
+def streams(numbers: Any, batch: int, length: int, seed: int) -> Iterator[tuple[Any, bool]]:
+    """Endless (piece of text, whether a pass begins): int32 `[batch, length + 1]`, each row going on where it stopped.
 
-    Every pass cuts the text at another place, so that the same characters are predicted from other contexts.
+    The last character of a piece is the first of the next. Every pass cuts the text at another place, so that the same
+    characters are predicted from other contexts.
     """
     random = np.random.RandomState(seed)
     row = (len(numbers) - 1) // batch
     while True:
         text = np.roll(numbers, int(random.randint(len(numbers))))
-        inputs, targets = (text[i:i + batch * row].reshape(batch, row) for i in (0, 1))
+        rows = np.lib.stride_tricks.sliding_window_view(text, row + 1)[::row][:batch]
         for start in range(0, row - length + 1, length):
-            yield inputs[:, start:start + length], targets[:, start:start + length], start == 0
+            yield rows[:, start:start + length + 1], start == 0
 
 
 class Trigrams:

@@ -23,6 +23,8 @@ BATCH, LENGTH, SAVE_EVERY = 16, 32, 60.0
 FAST, RESUMED, SLOW = 0.01, 0.005, 0.0005
 """Learning rates: at first, at first when training goes on from a checkpoint, in the end."""
 
+_BAR = "training {percentage:3.0f}% |{bar}|"
+
 
 @dataclass
 class Record:
@@ -139,8 +141,8 @@ class Trainer:
 
     def request(self) -> Request:
         """A training step like those to come, to compile it by."""
-        inputs, targets, _ = next(streams(self.corpus.training, BATCH, LENGTH, self.seed))
-        return self.model.training(inputs, targets, self.model.zeros(len(inputs)), SLOW)
+        text, _ = next(streams(self.corpus.training, BATCH, LENGTH, self.seed))
+        return self.model.training(text, self.model.zeros(BATCH), SLOW)
 
     def train(self, budget: Budget) -> None:
         """Train until the budget is spent or Ctrl-C is pressed, then save."""
@@ -157,18 +159,18 @@ class Trainer:
         done = int(self.session.run(self.model.step))
         fastest = RESUMED if self.resumed else FAST
         saved, state = start, None
-        for inputs, targets, begins in streams(self.corpus.training, BATCH, LENGTH, self.seed + done):
+        for text, begins in streams(self.corpus.training, BATCH, LENGTH, self.seed + done):
             seconds = time.perf_counter() - start
             spent = budget.spent(seconds, self.steps)
             if spent >= 1:
                 return
             if begins:
-                state = self.model.zeros(len(inputs))
-            request = self.model.training(inputs, targets, state, fastest + (SLOW - fastest) * spent)
+                state = self.model.zeros(BATCH)
+            request = self.model.training(text, state, fastest + (SLOW - fastest) * spent)
             loss, state, _ = self.session.run(request.fetches, request.feeds)
             self.steps += 1
-            self.characters += inputs.size
-            self.record.characters += inputs.size
+            self.characters += BATCH * LENGTH
+            self.record.characters += BATCH * LENGTH
             progress.show(self.steps, done, float(loss), self.characters)
             if time.perf_counter() - saved > SAVE_EVERY:
                 self.store.save(self.model, self.session, self.record)
@@ -186,8 +188,7 @@ class Progress:
         self.shown = 0.0
         self.bar: Any = None
         if sys.stderr.isatty():
-            self.bar = tqdm(total=1.0, ncols=79, file=sys.stderr, leave=True,
-                            bar_format="training {percentage:3.0f}% |{bar}| {postfix}")
+            self.bar = tqdm(total=1.0, ncols=79, file=sys.stderr, leave=True, bar_format=_BAR)
 
     def __enter__(self) -> Progress:
         return self
@@ -210,7 +211,8 @@ class Progress:
             self.shown = seconds
             left = seconds / max(spent, 1e-9) - seconds
             self.bar.n = spent
-            self.bar.set_postfix_str(f"{left:.0f} s left, {self._figures(seconds, characters)}", refresh=True)
+            self.bar.bar_format = f"{_BAR} {left:.0f} s left, {self._figures(seconds, characters)}"
+            self.bar.refresh()
 
     def _figures(self, seconds: float, characters: int) -> str:
         assert self.loss is not None

@@ -11,7 +11,7 @@ parameters: a builder that meets an outer value makes it a capture, here and in 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -155,15 +155,6 @@ class Graph:
         self.sealed = True
         return self
 
-    def contains(self, inner: Graph) -> bool:
-        """Whether `inner` is this graph or a region somewhere inside it."""
-        at: Graph | None = inner
-        while at is not None:
-            if at is self:
-                return True
-            at = at.parent
-        return False
-
 
 class OpenSizes:
     """Sizes in open graphs: only conflicts between known ints are errors; the close step decides the rest."""
@@ -283,7 +274,6 @@ def complete_attrs(op: OpDef, given: Mapping[str, Any]) -> Mapping[str, Any]:
 class _Stack(threading.local):
     def __init__(self) -> None:
         self.builders: list[Builder] = []
-        self.fallback: Callable[[], Builder] | None = None
 
 
 _stack = _Stack()

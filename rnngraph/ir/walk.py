@@ -74,21 +74,15 @@ def needed(graph: Graph, roots: Iterable[Value | Node]) -> set[Node]:
     return seen
 
 
-def depends(graph: Graph, seeds: Iterable[Value]) -> set[Value]:
-    """The values of this graph that are computed, directly or not, from `seeds` (which are included)."""
-    reached = set(seeds)
-    for node in graph.nodes:
-        if any(v in reached for v in node.operands):
-            reached.update(node.results)
-    return reached
+def order(needs: Mapping[int, Iterable[int]]) -> list[int]:
+    """Numbers in an order in which each comes after those it needs, smaller ones first where that leaves a choice.
 
-
-def dependence(edges: Mapping[int, Iterable[int]]) -> list[list[int]]:
-    """Strongly connected components of a slot graph (i -> those it needs), those needed first."""
+    Raises networkx.NetworkXUnfeasible if they need one another in a circle.
+    """
     digraph = networkx.DiGraph()
-    digraph.add_nodes_from(edges)
-    digraph.add_edges_from((i, j) for i, needs in edges.items() for j in needs)
-    return [sorted(c) for c in networkx.strongly_connected_components(digraph)]
+    digraph.add_nodes_from(needs)
+    digraph.add_edges_from((j, i) for i, wanted in needs.items() for j in wanted)
+    return list(networkx.lexicographical_topological_sort(digraph))
 
 
 class Rebuilder:

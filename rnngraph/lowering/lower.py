@@ -331,7 +331,7 @@ class Region:
         made = out if out.contiguous else self.shared.tensor(out.dtype, out.shape)
         outer, inner = product(x.shape[:axis]), product(x.shape[axis + 1:])
         self.steps.append(Arg(whole_at(x, (outer, x.shape[axis], inner)), whole_at(made, (outer, inner)),
-                              node.op.name == "argmax"))
+                              node.op.name == "argmax", self.shared.node(node)))
         if made != out:
             self.steps.append(nests.copy(made, out))
         self.views[node.results[0]] = out
@@ -415,7 +415,8 @@ RULES: dict[str, Callable[[Region, Node], None]] = {
     "reshape": Region.reshape, "concat": Region.concat, "unslice": Region.unslice, "take": Region.take,
     "put": Region.put, "put_add": Region.put, "argmax": Region.arg, "argmin": Region.arg,
     "check_range": Region.check_range, "check_sizes": Region.check_sizes, "assert": Region.check, "fail": Region.fail,
-    "no_op": Region.nothing, **dict.fromkeys(DIVISIONS, Region.division), "loop": Region.loop, "if": Region.branch, **dict.fromkeys(MAPS, Region.movement)}
+    "no_op": Region.nothing, "loop": Region.loop, "if": Region.branch, **dict.fromkeys(DIVISIONS, Region.division),
+    **dict.fromkeys(MAPS, Region.movement)}
 
 
 def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value],

@@ -170,11 +170,15 @@ class Put:
 
 @dataclass(frozen=True)
 class Arg:
-    """The position of the largest (smallest) element along the middle axis of x[i, j, k]; the first of equals."""
+    """The position of the largest (smallest) element along the middle axis of x[i, j, k]; the first of equals.
+
+    Fails where that axis is empty.
+    """
 
     x: View
     out: View
     largest: bool
+    node: int
 
 
 @dataclass(frozen=True)

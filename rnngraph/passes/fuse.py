@@ -16,7 +16,7 @@ from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.op import Elementwise, Movement, Random, Reduction
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import KERNEL_DTYPES, TensorType
-from rnngraph.ir.walk import Rebuilder
+from rnngraph.ir.walk import Rebuilder, order
 from rnngraph.ops.control import FUSED, parts
 from rnngraph.passes.close.prune import prune
 
@@ -222,28 +222,17 @@ class _Builder:
 
     def units(self, rb: Rebuilder, old: Graph, fuser: _Fuser) -> None:
         """Emit nodes and groups in an order that respects their dependences."""
-        placed: set[Node] = set()
-
-        def ready(node: Node) -> bool:
-            return all(v.node is None or v.node in placed or v.node in members for v in node.operands)
-
-        # A worklist of units: a group is emitted when all that it needs is there.
-        waiting = list(old.nodes)
-        while waiting:
-            rest = []
-            for node in waiting:
-                if node in placed:
-                    continue
-                group = self.groups.get(node)
-                members = group.nodes if group else {node}
-                if all(ready(n) for n in members) and all(a in placed for n in members for a in n.after):
-                    self.emit(rb, node, group, fuser)
-                    placed.update(members)
-                else:
-                    rest.append(node)
-            if len(rest) == len(waiting):
-                raise RuntimeError("fuse made a group that is not convex; please report it with the program")
-            waiting = rest
+        unit = {n: fuser.index[n] for n in old.nodes}
+        for n in old.nodes:
+            if n in self.groups:
+                unit[n] = max(fuser.index[m] for m in self.groups[n].nodes)
+        needs: dict[int, set[int]] = {u: set() for u in unit.values()}
+        for n in old.nodes:
+            before = [v.node for v in n.operands if v.node is not None] + list(n.after)
+            needs[unit[n]].update(unit[m] for m in before if unit[m] != unit[n])
+        for number in order(needs):
+            node = old.nodes[number]
+            self.emit(rb, node, self.groups.get(node), fuser)
 
     def emit(self, rb: Rebuilder, node: Node, group: Group | None, fuser: _Fuser) -> None:
         """One node, or one group as a `fused` node."""

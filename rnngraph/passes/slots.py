@@ -109,9 +109,11 @@ class _Slots(LoopPass):
 
     def row(self, rb: Rebuilder, node: Node, p: LoopParts, i: int, outer: Value) -> Make | None:
         """How to make row i without reading it."""
-        if outer in p.rows[:i]:
-            return lambda: rb.values[p.body_rows[p.rows.index(outer)]]
         param = p.body_rows[i]
+        if outer in p.rows[:i]:
+            first = p.body_rows[p.rows.index(outer)]
+            self.note(p.body, list(dims(param.type)), list(dims(first.type)))
+            return lambda: rb.values[first]
         position = of_row(outer)
         if position is not None:
             at = at_row(position, node.attrs["reverse"], size_of(p.limit) if p.limit is not None else None)
@@ -119,6 +121,7 @@ class _Slots(LoopPass):
                 return lambda: step_value(at, rb.values[p.body.params[0]], param.type.dtype)
         same, inner = _captured(outer), stacked(outer)
         if same is not None:
+            self.note(p.body, list(dims(param.type)), list(dims(same.type)))
             return lambda: rb.value(same)
         if inner is not None and cheap(inner) and visible(p.body, mentions(inner)):
             return lambda: clone(rb.builder, inner)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 
 @dataclass(frozen=True)
 class Options:
-    """How to compile. threads: worker threads, None for one a core of the process."""
+    """How to compile. threads: how many a run may use; every engine uses one so far."""
 
     threads: int | None = None
-    exact: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,10 +77,3 @@ class Backend(Protocol):
 
     def compile(self, graph: Any, options: Options) -> Executable:
         """An executable of a closed graph."""
-
-
-@dataclass
-class Cancel:
-    """A flag that long runs poll."""
-
-    set: bool = field(default=False)

@@ -342,7 +342,8 @@ def settled(make: Builds) -> tuple[Graph, Facts, list[Any]]:
         fetches, arrays = make(program)
     threaded = driver.thread(driver.open_part(program.graph, fetches, [], program.feeds).graph, set(), {})
     values = [*map(np.asarray, arrays), 0]
-    given = [driver._param_type(p.type, v) for p, v in zip(threaded.graph.params, values, strict=True)]
+    seen = set()
+    given = [driver._param_type(p.type, v, seen) for p, v in zip(threaded.graph.params, values, strict=True)]
     contents = [*(driver._content(p, v) for p, v in zip(threaded.graph.params, values[:-1], strict=False)), None]
     graph, facts = settle(threaded.graph, given, contents, driver.bind(given, contents, values))
     graph = prune(graph, keep_effects=True, closed=True)

@@ -228,6 +228,8 @@ class Emitter:
         outer, count, inner = (self.dim(d) for d in step.x.shape)
         kind, out_kind = memory_type(dtype.name), memory_type(step.out.dtype.name)
         x, out = self.at(step.x), self.at(step.out)
+        empty, wanted = f.compare("eq", count, 0), f.compare("sgt", f.mul(outer, inner), 0)
+        self.failing(f.value(f"and i1 {empty}, {wanted}"), step.node)
         with f.loop(0, outer) as i, f.loop(0, inner) as k:
             start = f.add(f.mul(f.mul(i, count), inner), k)
             first = f.load_raw(kind, f.offset(kind, x, start), dtype.size)

@@ -37,7 +37,8 @@ def cut(graph: Graph, values: Sequence[Value], nodes: Iterable[Node], feeds: Seq
     rb.builder = Builder(Graph(graph.name))
     rb.builder.graph.binds = set(graph.binds)
     for value in feeds:
-        rb.values[value] = rb.builder.param(value.type, value.content, value.hint or "feed")
+        name = value.node.name if value.node is not None else "feed"
+        rb.values[value] = rb.builder.param(value.type, value.content, value.hint or name)
     for node in graph.nodes:
         if node in wanted:
             before = {v: rb.values[v] for v in node.results if v in fed}

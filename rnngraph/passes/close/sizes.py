@@ -181,7 +181,8 @@ class ClosingBuilder(Builder):
         new = self.plain(definition, inputs, attrs, regions, name, types, after, self.origin, hints)
         for v in new.results:
             v.type = self.sized(v.type)
-        if definition.effects == "pure" and not definition.fails and not regions and definition.name not in ("sizes", "constant"):
+        plain = definition.effects == "pure" and not definition.fails and not regions
+        if plain and definition.name not in ("sizes", "constant"):
             return Made([self.folded(v) for v in new.results]) if new.results else new
         return new
 
@@ -309,7 +310,7 @@ class _Closer:
         builders = []
         for region in node.regions:
             inner = builder.region(region.name)
-            self.body(inner, region, region.params, [self.capture(inner, v) for v in operands[1:]])
+            self.body(inner, region, region.params, [inner.local(v) for v in operands[1:]])
             builders.append(inner)
         self.fill(*builders)
         for b in builders:
@@ -332,16 +333,12 @@ class _Closer:
         """Control edges of a region node."""
         return tuple(dict.fromkeys(m for n in node.after for m in self.nodes.get(n, ()) if m.graph is builder.graph))
 
-    def capture(self, inner: ClosingBuilder, value: Value) -> Value:
-        """The parameter that captures `value`."""
-        return inner.local(value)
-
     def loop(self, builder: ClosingBuilder, node: Node, operands: Sequence[Value]) -> Sequence[Value]:
         """Close a loop: carries whose sizes change get a symbol bound at the region's parameter."""
         p = parts(node)
         new = dict(zip(node.operands, operands, strict=True))
         limit = self.limit(builder, new.get(p.limit) if p.limit is not None else None, p.cond is None)
-        types = [self.start_type(new[v].type) for v in p.carry]
+        types = [new[v].type for v in p.carry]
         for _ in range(2 + 2 * sum(_rank(t) + 1 for t in types)):
             regions, changed = self.attempt(builder, node, p, new, types)
             if not changed:
@@ -360,10 +357,6 @@ class _Closer:
             return limit
         return builder.plain("as_size", [limit]).results[0]
 
-    def start_type(self, t: Type) -> Type:
-        """The type that a carry's parameter is tried with first."""
-        return t
-
     def attempt(self, builder: ClosingBuilder, node: Node, p: Any, new: Mapping[Value, Value],
                 types: Sequence[Type]) -> tuple[list[ClosingBuilder], list[Type] | None]:
         """Close a loop's regions with these carry types; the types to try next, if these do not hold."""
@@ -379,7 +372,7 @@ class _Closer:
             if body:
                 for old, outer in zip(p.body_rows, p.rows, strict=True):
                     params.append(inner.param(inner.sized(_row(new[outer].type)), None, old.hint))
-            captured = [self.capture(inner, new[v]) for v in p.captures]
+            captured = [inner.local(new[v]) for v in p.captures]
             self.body(inner, region, region.params, [*params, *captured])
             regions.append(inner)
             bound = [*fresh.values()]
