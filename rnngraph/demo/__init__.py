@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +75,8 @@ def run(settings: Settings) -> None:
     _compiled(reports)
     print()
     _fact("time", ", ".join(f"{what} {seconds:.1f} s" for what, seconds in clock.spent.items()))
-    _fact("checkpoint", f"{store.directory}; to train on: {_resume_command(settings)}")
+    _fact("checkpoint", str(store.directory))
+    _fact("to go on", _resume_command(settings))
 
 
 def _new_record(settings: Settings, corpus: Corpus) -> Record:
@@ -115,7 +117,8 @@ def _introduce(corpus: Corpus, model: LanguageModel, session: Any, trainer: Trai
 
 
 def _fact(name: str, value: str) -> None:
-    print(textwrap.fill(value, WIDTH, initial_indent=f"{name:12}", subsequent_indent=" " * 12))
+    print(textwrap.fill(value, WIDTH, initial_indent=f"{name:12}", subsequent_indent=" " * 12,
+                        break_on_hyphens=False, break_long_words=False))
 
 
 def _summary(trainer: Trainer) -> None:
@@ -156,7 +159,7 @@ def _compiled(reports: list[tuple[str, Any]]) -> None:
     print(f"\ncompiled by the {reports[0][1].engine} engine: loops, and what each of their steps runs")
     print(f"  {'':10} {'loop':29} {'where':6} {'products':>8} {'kernels':>7} {'other':>6} {'host':>5}")
     for purpose, loop in loops:
-        name = loop.name.removeprefix("loop").strip().removesuffix("/Exit") or "while_loop"
+        name = loop.name.removeprefix("loop").strip().removesuffix("/Exit").removesuffix("/loop") or "while_loop"
         print(f"  {purpose:10} {name[:29]:29} {loop.where:6} {_counts(loop)}")
 
 
@@ -169,6 +172,6 @@ def _counts(loop: Any) -> str:
 
 def _resume_command(settings: Settings) -> str:
     words = ["rnngraph demo --resume"]
-    words += [f"--text {settings.text}"] if settings.text else []
-    words += [f"--directory {settings.directory}"] if settings.directory != Settings.directory else []
+    words += [f"--text {shlex.quote(settings.text)}"] if settings.text else []
+    words += [f"--directory {shlex.quote(settings.directory)}"] if settings.directory != Settings.directory else []
     return " ".join(words)

@@ -11,15 +11,17 @@ implementation of the few methods that it needs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
+from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Call, Host, Random, Site
 from rnngraph.ir.types import DType, TensorType, as_dtype, float32, int64
-from rnngraph.ops.declare import FLOATS, INTS, check_kind, declare, invalid, result_dtype
+from rnngraph.ops.build import size_vector
+from rnngraph.ops.declare import FLOATS, INTS, check_kind, composite, declare, invalid, result_dtype
 from rnngraph.ops.shapes import ranked, same_dtype, scalar_size, vector_shape
 
 # --- the cipher, on the scalar protocol ---------------------------------------------------------------------------
@@ -244,19 +246,28 @@ def _multinomial_type(site: Site) -> TensorType:
     return TensorType(as_dtype(site.attrs["dtype"]), (rows, scalar_size(site, 2, "num_samples", "samples")))
 
 
-def _multinomial(call: Call, key: Any, logits: Any, num: Any) -> Any:
-    """The class in whose part of the cumulated probabilities a uniform number falls."""
-    wide = logits.astype(np.float64)
-    weights = np.exp(wide - wide.max(-1, keepdims=True, initial=-np.inf))
-    ends = np.cumsum(weights, -1)
-    u = drawn(uniform, key, (len(logits), int(num)), dtype="float64") * ends[:, -1:]
-    found = (u[:, :, None] >= ends[:, None, :]).sum(-1)
-    return np.minimum(found, logits.shape[1] - 1).astype(result_dtype(call))
+def _expand_multinomial(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
+    key, logits, num = operands
+    if num.content is None or num.content[0] is None or logits.tensor.shape is None:
+        return None
+    rows, classes = logits.shape
+    shape = size_vector((rows, num.content[0], classes))
+    noise = -call("log", -call("log", call("random_uniform", key, shape, dtype=logits.type.dtype)))
+    return call("argmax", call("expand_dims", logits, axis=1) + noise, axis=2, dtype=attrs["dtype"])
+
+
+def _multinomial(run: Call, key: Any, logits: Any, num: Any) -> Any:
+    """The class with the largest logit after each got Gumbel noise."""
+    rows, classes = logits.shape
+    with np.errstate(divide="ignore"):
+        noise = -np.log(-np.log(drawn(uniform, key, (rows, int(num), classes), dtype=logits.dtype.name)))
+    return np.argmax(logits[:, None, :] + noise, 2).astype(result_dtype(run))
 
 
 declare("random_shuffle", "key x", "x with its rows in random order.", Host(), _shuffle_type, _shuffle)
-declare("multinomial", "key logits num", "`num` classes a row of logits, drawn by softmax(logits).", Host(),
-        _multinomial_type, _multinomial, attrs={"dtype": Attr("dtype", int64)})
+composite("multinomial", "key logits num", "`num` classes a row of logits, drawn by softmax(logits). Source: the Gumbel-max "
+          "trick (Maddison, Tarlow, Minka, \"A* sampling\", NIPS 2014).", _multinomial_type, _expand_multinomial, _multinomial,
+          attrs={"dtype": Attr("dtype", int64)})
 
 KEYED = frozenset({"random_shuffle", "multinomial"})
-"""Host ops whose first operand is a key, as it is that of every op of kind Random."""
+"""Other ops whose first operand is a key, as it is that of every op of kind Random."""

@@ -343,6 +343,7 @@ def settled(make: Builds) -> tuple[Graph, Facts, list[Any]]:
     threaded = driver.thread(driver.open_part(program.graph, fetches, [], program.feeds).graph, set(), {})
     values = [*map(np.asarray, arrays), 0]
     seen = set()
+    seen: set[Any] = set()
     given = [driver._param_type(p.type, v, seen) for p, v in zip(threaded.graph.params, values, strict=True)]
     contents = [*(driver._content(p, v) for p, v in zip(threaded.graph.params, values[:-1], strict=False)), None]
     graph, facts = settle(threaded.graph, given, contents, driver.bind(given, contents, values))

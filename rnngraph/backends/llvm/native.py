@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from rnngraph.backends.llvm.memory import address, aligned
 from rnngraph.backends.llvm.target import Library
 from rnngraph.ir.sizes import Dim, Symbol, evaluate
 from rnngraph.ir.types import TensorType
@@ -19,20 +19,6 @@ from rnngraph.runtime import interrupts
 _RUN = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
                         ctypes.c_void_p)
 _FLAG = ctypes.addressof(interrupts.FLAG)
-ALIGNMENT = 64
-"""Vector loads and stores that cross cache lines cost up to three times as much."""
-
-
-def _address(array: Any) -> int:
-    """Where an array's data are; `array.ctypes` would cost more than a short run."""
-    address: int = array.__array_interface__["data"][0]
-    return address
-
-
-def aligned(shape: Sequence[int], dtype: np.dtype[Any]) -> Any:
-    """An uninitialised array whose data start at a cache line."""
-    raw = np.empty(math.prod(shape) * dtype.itemsize + ALIGNMENT, np.uint8)
-    return np.ndarray(shape, dtype, raw, -_address(raw) % ALIGNMENT)
 
 
 class Segment:
@@ -44,7 +30,7 @@ class Segment:
         self.bins = tuple(bins)
         self.run: Callable[..., int] = _RUN(library.address("run"))
         self.constants = [np.ascontiguousarray(plan.constants[i]) for i in sorted(plan.constants)]
-        self.fixed = [_address(a) for a in self.constants]
+        self.fixed = [address(a) for a in self.constants]
         self.layouts: dict[tuple[int, ...], _Layout] = {}
         self.dtypes = [v.type.dtype.numpy for v in plan.outputs]
         self.arenas: list[Any] = []
@@ -59,12 +45,12 @@ class Segment:
         for i, rows in (begun or {}).items():
             if len(rows):
                 outputs[i][:len(rows)] = rows
-        pointers = layout.pointers(*[_address(a) for a in arrays], *self.fixed)
-        targets = layout.targets(*[_address(a) for a in outputs])
+        pointers = layout.pointers(*[address(a) for a in arrays], *self.fixed)
+        targets = layout.targets(*[address(a) for a in outputs])
         arena = self.arena(layout.arena)
         interrupts.watch()
         interrupts.FLAG.value = 0
-        status = self.run(pointers, targets, layout.numbers, _address(arena), _FLAG)
+        status = self.run(pointers, targets, layout.numbers, address(arena), _FLAG)
         self.arenas.append(arena)
         if status == -1:
             interrupts.FLAG.value = 0
