@@ -68,7 +68,7 @@ def _demo_options(parser: argparse.ArgumentParser) -> None:
     add("--units", type=_positive, metavar="N", help=f"size of each LSTM layer (default: {demo.UNITS})")
     add("--engine", choices=sorted(backends.ENGINES),
         help="what runs the graph (default: RNNGRAPH_ENGINE, else llvm)")
-    add("--seed", type=int, default=demo.Settings.seed, metavar="N", help="of weights and samples (default: %(default)s)")
+    add("--seed", type=_seed, default=demo.Settings.seed, metavar="N", help="of weights and samples (default: %(default)s)")
     add("--quick", action="store_true", help=f"a small model for {demo.QUICK_SECONDS:g} seconds, to see that all works")
 
 
@@ -79,6 +79,13 @@ def _positive(text: str) -> int:
     return number
 
 
+def _seed(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**31:
+        raise argparse.ArgumentTypeError(f"must be between 0 and {2**31 - 1}, got {text}")
+    return number
+
+
 def _positive_number(text: str) -> float:
     number = float(text)
     if not 0 < number < float("inf"):
@@ -86,7 +93,9 @@ def _positive_number(text: str) -> float:
     return number
 
 
-_positive.__name__, _positive_number.__name__ = "whole number", "number"  # what argparse calls a bad value
+# What argparse calls a value that they cannot read.
+_positive.__name__ = _seed.__name__ = "whole number"
+_positive_number.__name__ = "number"
 
 
 def _version() -> str:

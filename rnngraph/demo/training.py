@@ -82,10 +82,14 @@ class Store:
         if not os.access(self.directory, os.W_OK):
             raise DemoError(f"cannot write to the folder {self.directory}: choose another with --directory")
 
+    def exists(self) -> bool:
+        """Whether there is a checkpoint."""
+        return (self.directory / "demo.json").exists() and bool(tf.train.checkpoint_exists(str(self.prefix)))
+
     def read(self, corpus: Corpus) -> Record:
         """The record of the checkpoint. Raises DemoError if there is none, or its vocabulary is another."""
         file = self.directory / "demo.json"
-        if not file.exists() or not tf.train.checkpoint_exists(str(self.prefix)):
+        if not self.exists():
             raise DemoError(f"there is no checkpoint in {self.directory}: run `rnngraph demo` without --resume first, or "
                             "name its folder with --directory")
         try:

@@ -9,6 +9,7 @@ import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from rnngraph.errors import located
@@ -33,10 +34,25 @@ class FrontendBuilder(Builder):
         super().__init__(graph, parent)
         self.owner = owner if owner is not None else getattr(parent, "owner", None)
 
-    def describe(self, op: OpDef, name: str) -> tuple[str, tuple[Node, ...], Origin]:
+    def describe(self, op: OpDef, name: str, operands: Sequence[Value]) -> tuple[str, tuple[Node, ...], Origin]:
         """See Builder."""
         assert self.owner is not None
-        return self.owner._describe(op, name)
+        return self.owner._describe(op, name, operands)
+
+    def node(self, *args: Any, **kwargs: Any) -> Node:
+        """See Builder; control dependencies remember what was made under them."""
+        made = super().node(*args, **kwargs)
+        for group in self.owner._controls if self.owner is not None else ():
+            group.made.add(made)
+        return made
+
+
+@dataclass
+class Controls:
+    """One block of control dependencies: what ops made inside run after, and those ops."""
+
+    nodes: list[Node]
+    made: set[Node | None] = field(default_factory=set)
 
 
 class Graph:
@@ -54,7 +70,7 @@ class Graph:
         self._by_node: dict[Node, Operation] = {}
         self._tensors: dict[Value, Tensor] = {}
         self._collections: dict[Any, list[Any]] = {}
-        self._controls: list[list[Node]] = []
+        self._controls: list[Controls] = []
         self._devices: list[Any] = []
         self._gradient_overrides: dict[str, str] = {}
         self._unfeedable: set[Tensor] = set()
@@ -106,11 +122,13 @@ class Graph:
         finally:
             self._builders, self._controls = builders, controls
 
-    def _describe(self, op: OpDef, name: str) -> tuple[str, tuple[Node, ...], Origin]:
+    def _describe(self, op: OpDef, name: str, operands: Sequence[Value]) -> tuple[str, tuple[Node, ...], Origin]:
         if self._finalized:
             raise RuntimeError("Graph is finalized and cannot be modified.")
-        here = self.builder.graph
-        after = dict.fromkeys(n for group in self._controls for n in group if n.graph is here)
+        here, read = self.builder.graph, {v.node for v in operands}
+        # What reads something made in the same block comes after the block's dependencies anyway.
+        after = dict.fromkeys(n for group in self._controls if not read & group.made
+                              for n in group.nodes if n.graph is here and n not in read)
         origin = self._origin or Origin(user_line(), self._names.scope)
         if not name and self._origin is not None:
             # Backward nodes are many and seldom looked at: named after the forward op, not made unique.
@@ -243,7 +261,7 @@ class Graph:
                 yield
             return
         nodes = [n for c in control_inputs for n in self.control_nodes(c)]
-        self._controls.append(nodes)
+        self._controls.append(Controls(nodes))
         try:
             yield
         finally:

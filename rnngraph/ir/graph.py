@@ -188,9 +188,9 @@ class Builder:
         self.histories: dict[tuple[Node, tuple[int, ...]], Value] = {}
         self.sizes: Any = OpenSizes(graph)
 
-    def describe(self, op: OpDef, name: str) -> tuple[str, tuple[Node, ...], Origin]:
+    def describe(self, op: OpDef, name: str, operands: Sequence[Value]) -> tuple[str, tuple[Node, ...], Origin]:
         """Name, control edges and origin of the node about to be made."""
-        return self.parent.describe(op, name) if self.parent else (name, (), NOWHERE)
+        return self.parent.describe(op, name, operands) if self.parent else (name, (), NOWHERE)
 
     def region(self, name: str = "") -> Builder:
         """A builder for a region inside this graph."""
@@ -244,7 +244,7 @@ class Builder:
         result_types = tuple(definition.infer(site) if types is None else types)
         contents = (definition.content(site) if definition.content else None) or (None,) * len(result_types)
         if origin is None:
-            name, implied, origin = self.describe(definition, name)
+            name, implied, origin = self.describe(definition, name, inputs)
             after = (*after, *implied)
         results = tuple(Value(t, c, self.graph, None, i, hints[i] if i < len(hints) else "")
                         for i, (t, c) in enumerate(zip(result_types, contents, strict=True)))

@@ -27,7 +27,7 @@ def why_host(node: Node, inside: bool = False) -> str | None:
     if node.op.name == "loop":
         return _loop(node, inside)
     if node.op.name == "if":
-        return _regions(node)
+        return _branches(node)
     if node.op.name == "assert" and isinstance(node.op.kind, Effect) and node.operands[0].type.dtype.name != "bool":
         return "the condition is not bool"
     return None
@@ -52,6 +52,13 @@ def _loop(node: Node, inside: bool) -> str | None:
         return "it keeps rows, and its number of steps is decided anew in each step around it"
     if p.limit is not None and p.stacks and p.trips.content is None:
         return "its number of steps has no name"
+    return _regions(node)
+
+
+def _branches(node: Node) -> str | None:
+    for i, v in enumerate(node.results):
+        if any(region.results[i].type != v.type for region in node.regions):
+            return "its branches give different sizes"
     return _regions(node)
 
 

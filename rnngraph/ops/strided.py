@@ -132,8 +132,9 @@ def _result_shape(site: Site, shape: Sequence[Dim], found: Sequence[Cut]) -> Sha
     sizes: list[Dim] = []
     for d, cut in zip(shape, found, strict=True):
         if cut.drop:
-            if isinstance(cut.start, int) and isinstance(d, Expr):
-                site.sizes.same(minimum(d, cut.start + 1), cut.start + 1, "the index of a slice")
+            if cut.start is not None and (isinstance(d, Expr) or isinstance(cut.start, Expr)):
+                end = add(cut.start, 1)
+                site.sizes.same(minimum(d, end), end, "the index of a slice")
         elif cut.size is None and d is not None:
             sizes.append(site.sizes.fresh("n"))
         else:

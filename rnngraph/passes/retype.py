@@ -19,7 +19,7 @@ from rnngraph.ir.graph import Builder, Graph, Node, Value, building
 from rnngraph.ir.op import Composite
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.walk import all_nodes, dims
-from rnngraph.passes.close.sizes import ClosingBuilder, Facts, Learned, _Closer
+from rnngraph.passes.close.sizes import Closer, ClosingBuilder, Facts, Learned
 from rnngraph.passes.dce import dce
 from rnngraph.passes.edges import loosen
 from rnngraph.passes.known import fixed
@@ -65,7 +65,7 @@ class _Builder(ClosingBuilder):
             self.facts.learn(a, b)
 
 
-class _Retyper(_Closer):
+class _Retyper(Closer):
     """Closes a closed graph again. `sizes` says what the old graph's symbols are in the new one."""
 
     def __init__(self, facts: Facts) -> None:

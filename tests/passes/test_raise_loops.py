@@ -358,7 +358,7 @@ def test_batch_is_one_size(name: str) -> None:
     graph, facts, arrays = settled(RAISED[name])
     verify(graph, closed=True)
     same(closed(RAISED[name])[0], graph, arrays, 1e-8)
-    assert [g.equal for g in facts.guards] and not {"unbroadcast", "check_sizes", "refine"} & set(ops(graph))
+    assert [g.relation == "==" for g in facts.guards] and not {"unbroadcast", "check_sizes", "refine"} & set(ops(graph))
 
 
 def test_no_steps() -> None:

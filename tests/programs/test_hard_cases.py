@@ -100,7 +100,8 @@ def test_first_values(sess: Any) -> None:
     w = tf.Variable(v.initialized_value() + 1.0, name="w")
     missing, p = tf.report_uninitialized_variables(), tf.placeholder(tf.bool, [])
     lazily = tf.cond(tf.is_variable_initialized(v), lambda: v.read_value(), lambda: tf.assign(v, 5.0))
-    chosen = tf.cond(p, lambda: v + 0.0, lambda: tf.constant(-1.0))
+    # `v + 0.0` would use v's one read outside, which runs in any case.
+    chosen = tf.cond(p, lambda: v.read_value(), lambda: tf.constant(-1.0))
     assert sess.run(missing).tolist() == [b"v", b"w"]
     assert sess.run(chosen, {p: False}) == -1.0
     with pytest.raises(tf.errors.FailedPreconditionError, match="uninitialized value v"):
@@ -108,7 +109,7 @@ def test_first_values(sess: Any) -> None:
     sess.run(w.initializer, {x: 3.0})
     assert sess.run(w) == 7.0 and sess.run(missing).tolist() == [b"v"]
     assert [sess.run(lazily), sess.run(lazily), sess.run(v)] == [5.0, 5.0, 5.0]
-    sess.run(w.initializer)
+    sess.run(w.initializer, {x: 3.0})
     assert sess.run(w) == 6.0
 
 
@@ -164,11 +165,21 @@ def test_edges_into_regions(sess: Any) -> None:
     with tf.control_dependencies([add]):
         last = tf.while_loop(lambda i: i < 3, lambda i: i + 1, [0])
         got = tf.cond(p, lambda: tf.constant(1), lambda: tf.constant(2))
-    inside = tf.while_loop(lambda i: i < 3, lambda i: (after(add, i), )[0], [0])
+    inside = tf.while_loop(lambda i: i < 3, lambda i: after(add, i), [0])
     init(sess)
     assert (sess.run(last), sess.run(v)) == (3, 1)
     assert (sess.run(got, {p: True}), sess.run(v)) == (1, 2)
-    assert (sess.run(inside), sess.run(v)) == (3, 3)
+    # Release 1.4 drops an edge from outside to a node of a loop's body.
+    assert (sess.run(inside), sess.run(v)) == (3, 2)
+
+
+def test_edges_into_a_branch(sess: Any) -> None:
+    v, p = tf.Variable(0), tf.placeholder(tf.bool, [])
+    add = tf.assign_add(v, 1)
+    got = tf.cond(p, lambda: after(add, tf.constant(0)), lambda: tf.constant(2))
+    init(sess)
+    assert (sess.run(got, {p: True}), sess.run(v)) == (1, 1)
+    assert (sess.run(got, {p: False}), sess.run(v)) == (2, 2)
 
 
 def after(first: Any, i: Any) -> Any:
@@ -651,9 +662,8 @@ def test_sparse_gradients_sum_duplicates(sess: Any, kind: str) -> None:
 
 def test_strings(sess: Any) -> None:
     s, p = tf.placeholder(tf.string, [None]), tf.placeholder(tf.bool, [])
-    got = sess.run([s, tf.gather(s, [1]), tf.concat([s, ["z"]], 0), tf.equal(s, "b")], {s: ["a", b"b"]})
-    assert [g.tolist() for g in got] == [["a", b"b"], [b"b"], [b"a", b"b", b"z"], [False, True]] \
-        or [g.tolist() for g in got[1:]] == [[b"b"], [b"a", b"b", b"z"], [False, True]]
+    got = sess.run([tf.gather(s, [1]), tf.concat([s, ["z"]], 0), tf.equal(s, "b")], {s: ["a", b"b"]})
+    assert [g.tolist() for g in got] == [[b"b"], [b"a", b"b", b"z"], [False, True]]
     v = tf.Variable("first")
     init(sess)
     assert sess.run(v) == b"first" and sess.run(tf.assign(v, "next")) == b"next" and sess.run(v) == b"next"
@@ -719,15 +729,10 @@ def test_threads_that_build(sess: Any, graph: Any) -> None:
     wrong: list[Any] = []
 
     def build(k: int) -> None:
-        assert tf.get_default_graph() is not graph
+        if tf.get_default_graph() is graph:
+            wrong.append("the default graph of another thread")
         with graph.as_default():
-            with tf.name_scope(f"thread{k}"), tf.variable_scope(f"scope{k}"):
-                for j in range(20):
-                    a = tf.constant(k, name="a")
-                    b = tf.add(a, j, name="b")
-                    if not (b.name.startswith(f"scope{k}") or b.name.startswith(f"thread{k}")):
-                        wrong.append(b.name)
-                    found.append((b, k + j))
+            found.extend((tf.add(tf.constant(k, name="a"), j, name="b"), k + j) for j in range(20))
     found: list[tuple[Any, int]] = []
     threads = [threading.Thread(target=build, args=(k,)) for k in range(4)]
     for t in threads:
@@ -736,6 +741,23 @@ def test_threads_that_build(sess: Any, graph: Any) -> None:
         t.join()
     assert wrong == [] and len({b.name for b, _ in found}) == 80
     assert sess.run([b for b, _ in found]) == [v for _, v in found]
+
+
+@pytest.mark.xfail(strict=True, reason="name scopes, control dependencies and regions belong to the graph, not the thread")
+def test_scopes_belong_to_threads(graph: Any) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with graph.as_default(), tf.name_scope("theirs"):
+            entered.set()
+            leave.wait(10)
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert entered.wait(10)
+    mine = tf.constant(1, name="mine").name
+    leave.set()
+    thread.join()
+    assert mine == "mine:0"
 
 
 def test_building_while_another_thread_runs(sess: Any) -> None:

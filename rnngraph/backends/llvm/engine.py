@@ -121,11 +121,22 @@ class GrownStep:
         return 0
 
 
+def bound_in(graph: Graph) -> set[Symbol]:
+    """The symbols that a graph's parameters and nodes may bind, regions excluded."""
+    found: set[Symbol] = set()
+    for v in (*graph.params, *(v for n in graph.nodes for v in n.results)):
+        found |= type_symbols(v.type)
+        for d in v.content or ():
+            found.update(symbols(d))
+    return found
+
+
 class Program:
     """A graph or region, partitioned and compiled."""
 
     def __init__(self, engine: LLVMEngine, graph: Graph) -> None:
         self.graph = graph
+        self.own = bound_in(graph)
         self.steps: list[Union[Stretch, GrownStep, HostStep]] = []
         self.partition(engine)
         for step in self.steps:
@@ -143,12 +154,12 @@ class Program:
             if why is not None:
                 self.steps.append(HostStep(node, why, [Program(engine, r) for r in node.regions]))
                 bound = set()
-                known |= bound_by(node, self.graph.binds)
+                known |= bound_by(node, self.own)
                 continue
             if grows(node):
                 self.steps.append(engine.compile_grown(node))
                 bound = set()
-                known |= bound_by(node, self.graph.binds)
+                known |= bound_by(node, self.own)
                 continue
             last = self.steps[-1] if self.steps else None
             if not isinstance(last, Stretch) or mentioned([node]) & bound:
@@ -156,7 +167,7 @@ class Program:
                 self.steps.append(last)
                 bound = set()
             last.nodes.append(node)
-            new = bound_by(node, self.graph.binds) - known
+            new = bound_by(node, self.own) - known
             bound |= new
             known |= new
         self.ports()
@@ -180,12 +191,12 @@ class Program:
 
     def binds_needed(self, value: Value, needed: set[Symbol]) -> bool:
         """Whether a value's content binds a size that a later step uses."""
-        return any(s in self.graph.binds and s in needed for d in value.content or () for s in symbols(d))
+        return any(s in self.own and s in needed for d in value.content or () for s in symbols(d))
 
     def run(self, args: Sequence[Any], sizes: dict[Symbol, int]) -> list[Any]:
         """Run on arrays."""
         env: dict[Value, Any] = {}
-        own = self.graph.binds
+        own = self.own
         for param, arg in zip(self.graph.params, args, strict=True):
             env[param] = arg
             if own:
@@ -211,7 +222,7 @@ class Program:
         if status:
             given = dict(zip(step.inputs, inputs, strict=True))
             self.explain_failure(step.nodes, given, sizes, step.segment.plan.nodes[status - 1])
-        own = self.graph.binds
+        own = self.own
         for value, array in zip(step.outputs, outputs, strict=True):
             env[value] = array
             if own:
@@ -224,14 +235,14 @@ class Program:
         if status:
             self.explain_failure([node], dict(env), sizes, step.grown.plan.nodes[status - 1])
         for value in node.results:
-            bind(value, env[value], sizes, self.graph.binds)
+            bind(value, env[value], sizes, self.own)
 
     def explain_failure(self, nodes: Sequence[Node], env: dict[Value, Any], sizes: dict[Symbol, int],
                         node: Node) -> None:
         """Raise the error that the reference kernels raise for these inputs."""
         machine = Machine(dict(sizes))
         for n in nodes:
-            machine.step(env, n, self.graph.binds)
+            machine.step(env, n, self.own)
         raise errors.at_node(errors.InternalError(None, node, "native code failed here, but the reference kernels do not; "
                                                   "please report it with the program"), node)
 

@@ -3,6 +3,7 @@
     cut     what the fetches need, feeds as parameters          prune   slot by slot, effects included
     twins   histories to stacks                                 thread  variables to parameters and results
     settle  sizes to symbols, broadcasts explicit               prune   what only sizes used
+    raise   lists to rows and stacks, whose sizes settle in turn
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rnngraph.passes.close.prune import cut, prune, prune_targets
 from rnngraph.passes.close.sizes import Facts, Guard, settle
 from rnngraph.passes.close.state import Threaded, thread
 from rnngraph.passes.close.twins import twins
+from rnngraph.passes.raise_loops import settle_lists
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,8 @@ def close(opened: Opened, arrays: Sequence[Any], store: Any) -> Closed:
     contents += [None] * (len(given) - len(arrays))
     samples = bind(given, contents, values)
     graph, facts = settle(threaded.graph, given, contents, samples)
-    return _closed(prune(graph, keep_effects=True, closed=True), threaded, given, contents, facts)
+    graph = settle_lists(prune(graph, keep_effects=True, closed=True), facts)
+    return _closed(graph, threaded, given, contents, facts)
 
 
 def _closed(graph: Graph, threaded: Threaded, types: Sequence[Type], contents: Sequence[Content],

@@ -12,30 +12,34 @@ the typing starts again (`Learned`). So one rule serves merging, broadcasting an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnngraph.ir.graph import Array, Builder, Graph, Node, Origin, Value, building
-from rnngraph.ir.op import Composite, Elementwise, OpDef, lookup
-from rnngraph.ir.sizes import Dim, Expr, Symbol, evaluate, sub, substitute, symbols
+from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
+from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol, evaluate, sub, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols
 
+RELATIONS: dict[str, Callable[[int, int], bool]] = {
+    "==": operator.eq, "!=": operator.ne, "<=": operator.le, ">": operator.gt}
+
 
 class Guard(NamedTuple):
-    """A condition on the feeds' sizes: left == right if `equal`, else left != right."""
+    """A condition on the feeds' sizes: `left relation right`, with relation one of "==", "!=", "<=", ">"."""
 
-    equal: bool
+    relation: str
     left: Dim
     right: Dim
 
     def holds(self, values: Mapping[Symbol, int]) -> bool:
         """Whether the guard holds for these sizes."""
-        return (evaluate(self.left, values) == evaluate(self.right, values)) == self.equal
+        return RELATIONS[self.relation](evaluate(self.left, values), evaluate(self.right, values))
 
 
 class Learned(Exception):
@@ -62,7 +66,7 @@ class Facts:
 
     def learn(self, a: Dim, b: Dim) -> None:
         """Note a = b, rewrite by it and start again. Raises Learned."""
-        self.guards.append(Guard(True, a, b))
+        self.guards.append(Guard("==", a, b))
         difference = sub(a, b)
         assert isinstance(difference, Expr)
         solved = _solve(difference)
@@ -72,9 +76,9 @@ class Facts:
         self.known = {s: substitute(d, new) for s, d in self.known.items()} | new
         raise Learned
 
-    def differ(self, a: Dim, b: Dim) -> None:
-        """Note that a and b differ."""
-        guard = Guard(False, a, b)
+    def note(self, relation: str, a: Dim, b: Dim) -> None:
+        """Note how a and b compare; nothing is rewritten by it."""
+        guard = Guard(relation, a, b)
         if guard not in self.guards:
             self.guards.append(guard)
 
@@ -96,6 +100,15 @@ def _solve(difference: Expr) -> tuple[Symbol, Dim] | None:
 
 def _plus(a: Dim, b: Dim) -> Dim:
     return sub(a, sub(0, b))
+
+
+def _bound(a: Dim, b: Dim) -> tuple[Dim, Dim] | None:
+    """(b, c) if a is min(b, c), so that a = b says that b <= c; None otherwise."""
+    if isinstance(a, Expr) and len(a.terms) == 1 and a.terms[0][1] == 1 and len(a.terms[0][0]) == 1:
+        atom = a.terms[0][0][0]
+        if isinstance(atom, Apply) and atom.kind == "min" and b in atom.args:
+            return b, atom.args[0] if atom.args[1] == b else atom.args[1]
+    return None
 
 
 class Made(NamedTuple):
@@ -121,9 +134,16 @@ class ClosingSizes:
         if x is None or y is None:
             self.builder.check(a, b, what)
             return a if isinstance(a, int) else b
+        bound = _bound(a, b)
+        if x == y and bound is not None:
+            facts.note("<=", *bound)
+            return b
         if x == y:
             facts.learn(a, b)
-        facts.differ(a, b)
+        if bound is not None:
+            facts.note(">", *bound)
+            raise Conflict(f"Incompatible shapes: {what} is out of bounds: {y} is wanted, but there is only {x}")
+        facts.note("!=", a, b)
         raise Conflict(f"Incompatible shapes: {x} and {y} must be equal for {what}")
 
     def fresh(self, hint: str) -> Dim:
@@ -131,6 +151,14 @@ class ClosingSizes:
         symbol = Symbol(hint)
         self.builder.graph.binds.add(symbol)
         return symbol.dim
+
+
+class Demands(ClosingSizes):
+    """What a composite demands of sizes; its own results bind nothing."""
+
+    def fresh(self, hint: str) -> Dim:
+        """A symbol that stands for nothing."""
+        return Symbol(hint).dim
 
 
 class ClosingBuilder(Builder):
@@ -147,7 +175,7 @@ class ClosingBuilder(Builder):
         """A builder for a region."""
         return ClosingBuilder(Graph(name, self.graph), self, self.facts)
 
-    def describe(self, op: OpDef, name: str) -> tuple[str, tuple[Node, ...], Origin]:
+    def describe(self, op: OpDef, name: str, operands: Sequence[Value]) -> tuple[str, tuple[Node, ...], Origin]:
         """Nodes made on the way belong to the node being closed."""
         return name, (), self.origin
 
@@ -172,8 +200,11 @@ class ClosingBuilder(Builder):
         inputs = [self.local(v) for v in operands]
         kind = definition.kind
         if isinstance(kind, Composite):
+            # Its type rule is asked for what it demands of sizes; the expansion has types of its own.
+            given = _full(definition, attrs)
+            definition.infer(Site(tuple(v.type for v in inputs), tuple(v.content for v in inputs), given, Demands(self)))
             with building(self):
-                made = kind.expand(inputs, _full(definition, attrs))
+                made = kind.expand(inputs, given)
             if made is not None:
                 return Made([self.local(v) for v in made])
         if isinstance(kind, Elementwise):
@@ -235,7 +266,7 @@ class ClosingBuilder(Builder):
         if x is not None and y is not None and x != y:
             if x == 1 or y == 1:
                 facts.learn(a if x == 1 else b, 1)
-            facts.differ(a, b)
+            facts.note("!=", a, b)
             raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast for {what}")
         common: Dim = self.sizes.same(a, b, what)
         return common
@@ -246,20 +277,26 @@ def _full(op: OpDef, attrs: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return {k: given.get(k, a.default) for k, a in op.attrs.items()}
 
 
-class _Closer:
+class Closer:
     """Rebuilds a graph with closing builders."""
 
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
         self.values: dict[Value, Value] = {}
         self.nodes: dict[Node, tuple[Node, ...]] = {}
+        self.never: set[Value] = set()
+        """Values that no run gets to: made by a node that fails, or from such."""
 
     def body(self, builder: ClosingBuilder, old: Graph, params: Sequence[Value], new: Sequence[Value]) -> None:
         """Close the nodes of one region into `builder`."""
         self.values.update(zip(params, new, strict=True))
         for node in old.nodes:
             start = len(builder.graph.nodes)
-            self.values.update(zip(node.results, self.results(builder, node), strict=True))
+            new_values = self.results(builder, node)
+            if any(v.node is not None and v.node.op.name == "fail" for v in new_values) or any(
+                    self.values[v] in self.never for v in node.operands):
+                self.never.update(new_values)
+            self.values.update(zip(node.results, new_values, strict=True))
             made = tuple(n for n in builder.graph.nodes[start:] if n.op.effects != "pure" or n.op.fails)
             before = [m for v in (*node.operands,) if v.node is not None for m in self.nodes.get(v.node, ())]
             self.nodes[node] = made or tuple(dict.fromkeys(
@@ -377,14 +414,24 @@ class _Closer:
             regions.append(inner)
             bound = [*fresh.values()]
         final = regions[-1]
-        results = final.graph.results
         given = [v.type for v in final.graph.params[1:1 + len(types)]]
+        results = final.graph.results = self.reached(final, given)
         changed, again = [], False
         for t, had, result in zip(types, given, results, strict=False):
             better = _join(t, had, result.type, bound)
             again = again or better != t
             changed.append(better)
         return regions, changed if again else None
+
+
+    def reached(self, body: ClosingBuilder, carried: Sequence[Type]) -> tuple[Value, ...]:
+        """A body's results; a carry that no run gets to has the type that the loop wants."""
+        found = list(body.graph.results)
+        for i, (value, t) in enumerate(zip(found, carried, strict=False)):
+            if value in self.never and value.type != t:
+                found[i] = body.plain("fail", [], {"message": "a value that cannot be computed", "types": (t,)},
+                                      types=[t]).results[0]
+        return tuple(found)
 
 
 class _Plain:
@@ -478,7 +525,7 @@ def settle(graph: Graph, params: Sequence[Type], contents: Sequence[Any], sample
     """The closed graph for parameters of these types (sizes int or symbol), and the facts that it rests on."""
     facts = Facts(samples)
     for _ in range(200):
-        closer = _Closer(facts)
+        closer = Closer(facts)
         builder = ClosingBuilder(Graph(graph.name), None, facts)
         new = []
         for old, t, content in zip(graph.params, params, contents, strict=True):
