@@ -22,7 +22,7 @@ from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph,
 from rnngraph.frontend.indexed_slices import IndexedSlices, IndexedSlicesValue
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.types import RefType
-from rnngraph.passes.close.driver import Closed, Opened, bind, close, open_part
+from rnngraph.passes.close.driver import Closed, Opened, bind, close, counts, open_part
 from rnngraph.runtime.interface import Executable, Options, Report
 
 
@@ -62,6 +62,9 @@ class _Variant:
         """Whether the guards hold for these feeds and variables."""
         if any(k not in store for k in self.closed.read):
             return False
+        if any(c is None and counts(t, a) for t, c, a in zip(self.closed.types, self.closed.contents, arrays,
+                                                            strict=False)):
+            return False  # made for a negative number, which is no size
         try:
             values = bind(self.closed.types[:-1], self.closed.contents[:-1],
                           [*arrays, *(store[k] for k in self.closed.read)])

@@ -75,8 +75,8 @@ def run(settings: Settings) -> None:
     _compiled(reports)
     print()
     _fact("time", ", ".join(f"{what} {seconds:.1f} s" for what, seconds in clock.spent.items()))
-    _fact("checkpoint", str(store.directory))
-    _fact("to go on", _resume_command(settings))
+    # Unwrapped, to be copied.
+    print(f"{'checkpoint':12}{store.directory}\n{'to go on':12}{_resume_command(settings)}")
 
 
 def _new_record(settings: Settings, corpus: Corpus) -> Record:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-try:
-    from pydoc_data.topics import topics as _TOPICS
-except ImportError:  # some distributions package Python without its documentation
-    _TOPICS = {}
+_TOPICS: dict[str, str] = {}
+with contextlib.suppress(ImportError):  # some distributions package Python without its documentation
+    from pydoc_data.topics import topics
+    _TOPICS.update(topics)
 
 SHORTEST, LONGEST, HELD_OUT = 5_000, 20_000_000, 50_000
 """Characters: the least text that can be learned from, the most that is read, the most that is held out."""
@@ -96,20 +97,21 @@ class Trigrams:
     def __init__(self, numbers: Any, characters: int) -> None:
         self.characters = characters
         self.single = np.bincount(numbers, minlength=characters)
-        self.tables = [_counts(_codes(numbers, order, characters)) for order in (1, 2, 3)]
-        self.followers = [_counts(table[0] // characters) for table in self.tables]
+        self.grams = [_counts(_codes(numbers, order, characters)) for order in (2, 3)]
+        # The text's last characters have no follower: they are no context.
+        self.contexts = [_counts(_codes(numbers[:-1], order, characters)) for order in (1, 2)]
+        self.followers = [_counts(grams // characters) for grams, _ in self.grams]
 
     def bits(self, numbers: Any, smoothing: tuple[float, float]) -> float:
         """Bits per character of a text, from its third character on."""
         last = numbers[2:]
         total = float(self.single.sum())
         found = (self.single[last] + 0.1) / (total + 0.1 * self.characters)
-        for order, weight in zip((2, 3), smoothing, strict=True):
-            grams = _codes(numbers, order, self.characters)[3 - order:]
-            # The last context of the text is followed by nothing: it is counted once more than it has followers.
-            seen = _looked_up(self.tables[order - 2], grams // self.characters)
-            kinds = weight * _looked_up(self.followers[order - 1], grams // self.characters)
-            here = _looked_up(self.tables[order - 1], grams)
+        for i, weight in enumerate(smoothing):
+            grams = _codes(numbers, i + 2, self.characters)[1 - i:]
+            seen = _looked_up(self.contexts[i], grams // self.characters)
+            kinds = weight * _looked_up(self.followers[i], grams // self.characters)
+            here = _looked_up(self.grams[i], grams)
             found = np.where(seen > 0, (here + kinds * found) / np.maximum(seen + kinds, 1e-9), found)
         return float(-np.log2(found).mean())
 

@@ -240,8 +240,16 @@ class Region:
             left = products.grouped(self.contiguous_as(self.views[a], found.a, found.m + found.k), found.m + found.k,
                                     found.m, found.k)
         assert left is not None
-        packed = self.packed(b, found.b, found.k, found.n)
-        self.steps.append(Gemm(left, packed, target, accumulate))
+        self.steps.append(Gemm(left, self.plain(left, b, found) or self.packed(b, found.b, found.k, found.n), target,
+                               accumulate))
+
+    def plain(self, left: View, b: Value, found: products.Letters) -> View | None:
+        """The right matrix as it lies in memory, where packing does not pay."""
+        rows = left.shape[0]
+        if not isinstance(rows, int) or rows > FEW or (self.parent is not None and self.invariant(b)[0] is not None):
+            return None
+        matrix = products.grouped(self.views[b], found.b, found.k, found.n)
+        return matrix if matrix is not None and matrix.strides[1] == 1 else None
 
     def contiguous_as(self, view: View, order: str, wanted: str) -> View:
         """A contiguous copy with the axes in another order."""
@@ -409,6 +417,8 @@ def _pieces(node: Node, out: View) -> list[tuple[Value, View]]:
     return pieces
 
 
+FEW = 4
+"""With at most this many rows a product reads its right matrix in place."""
 DIVISIONS = ("int_floordiv", "int_floormod", "int_truncdiv", "int_truncmod")
 RULES: dict[str, Callable[[Region, Node], None]] = {
     "fused": Region.fused, "add": Region.add, "contract": Region.contract, "constant": Region.constant, "sizes": Region.sizes,

@@ -139,10 +139,13 @@ class Pack:
 
 @dataclass(frozen=True)
 class Gemm:
-    """c = a b, or c += a b. a is m x k, b is k x n (packed), c m x n with contiguous rows."""
+    """c = a b, or c += a b. a is m x k, b is k x n, c m x n with contiguous rows.
+
+    b is packed, or, where a has so few rows that packing would cost more than the product, a view with contiguous rows.
+    """
 
     a: View
-    packed: Work
+    b: Work | View
     c: View
     accumulate: bool = False
 

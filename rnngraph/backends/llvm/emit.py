@@ -137,6 +137,9 @@ class Emitter:
 
     def product(self, step: Gemm) -> None:
         """A call of a product kernel made for the sizes that are known."""
+        if isinstance(step.b, View):
+            self.direct(step, step.b)
+            return
         (m, k), n = step.a.shape, step.c.shape[1]
         ars, acs = step.a.strides
         ldc = step.c.strides[0]
@@ -144,8 +147,21 @@ class Emitter:
         name = self.gemm.gemm(step.a.dtype.name, known[0], known[1], known[2], (known[3], known[4]), known[5],
                               step.accumulate)
         self.f.call("void", name, [("ptr", self.at(step.a)), ("i64", self.dim(ars)), ("i64", self.dim(acs)),
-                                   ("ptr", self.base(step.packed)), ("ptr", self.at(step.c)), ("i64", self.dim(ldc)),
+                                   ("ptr", self.base(step.b)), ("ptr", self.at(step.c)), ("i64", self.dim(ldc)),
                                    ("i64", self.dim(m)), ("i64", self.dim(n)), ("i64", self.dim(k))])
+
+    def direct(self, step: Gemm, b: View) -> None:
+        """A call of the kernel for few rows, which reads the right matrix in place."""
+        (m, k), n = step.a.shape, step.c.shape[1]
+        ars, acs = step.a.strides
+        sizes = (m, n, k, ars, acs, b.strides[0], step.c.strides[0])
+        known = [d if isinstance(d, int) else None for d in sizes]
+        name = self.gemm.direct(step.a.dtype.name, known[0], known[1], known[2], (known[3], known[4]), known[5], known[6],
+                                step.accumulate)
+        self.f.call("void", name, [("ptr", self.at(step.a)), ("i64", self.dim(ars)), ("i64", self.dim(acs)),
+                                   ("ptr", self.at(b)), ("i64", self.dim(b.strides[0])), ("ptr", self.at(step.c)),
+                                   ("i64", self.dim(step.c.strides[0])), ("i64", self.dim(m)), ("i64", self.dim(n)),
+                                   ("i64", self.dim(k))])
 
     def failing(self, condition: str, node: int) -> None:
         """Leave with a node's number if the condition holds."""

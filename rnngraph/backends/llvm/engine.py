@@ -150,7 +150,7 @@ class Program:
         for p in self.graph.params:
             known |= type_symbols(p.type) | {s for d in p.content or () for s in symbols(d)}
         for node in self.graph.nodes:
-            why = why_host(node)
+            why = why_host(node) or self.decided_by_data(node, known)
             if why is not None:
                 self.steps.append(HostStep(node, why, [Program(engine, r) for r in node.regions]))
                 bound = set()
@@ -171,6 +171,15 @@ class Program:
             bound |= new
             known |= new
         self.ports()
+
+    def decided_by_data(self, node: Node, known: set[Symbol]) -> str | None:
+        """Why room for a node's results cannot be made before it runs; None if it can."""
+        if grows(node):
+            return None
+        new = set().union(*(type_symbols(v.type) for v in node.results)) - known
+        for v in node.operands:
+            new -= type_symbols(v.type) | {s for d in v.content or () for s in symbols(d)}
+        return "the size of its result is decided by data" if new else None
 
     def ports(self) -> None:
         """What each stretch reads and gives."""

@@ -133,10 +133,12 @@ def _param_type(t: Type, value: Any, seen: set[Symbol]) -> Type:
 
 
 def _content(param: Value, array: Any) -> Content:
-    t = param.type
-    if isinstance(t, TensorType) and t.dtype.is_integer and array.ndim == 0 and array >= 0:
-        return (Symbol("n").dim,)
-    return None
+    return (Symbol("n").dim,) if counts(param.type, array) else None
+
+
+def counts(t: Type, array: Any) -> bool:
+    """Whether a parameter's array is an integer scalar that can be a size."""
+    return bool(isinstance(t, TensorType) and t.dtype.is_integer and array.ndim == 0 and array >= 0)
 
 
 def bind(types: Sequence[Type], contents: Sequence[Content], values: Sequence[Any]) -> dict[Symbol, int]:
