@@ -128,7 +128,7 @@ def test_ctrl_c_before_training_ends_with_130(story: Path, tmp_path: Path, monke
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_a_real_ctrl_c_stops_native_code(story: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "rnngraph.cli", "demo", "--quick", "--text", str(story), "--directory",
-               str(tmp_path), "--steps", "60000"]
+               str(tmp_path), "--steps", "10000"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
