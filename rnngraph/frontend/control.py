@@ -122,7 +122,7 @@ class _While:
             inner.graph.seal([inner.local(v) for leaf in leaves for v in values_of(leaf)])
         reserve(graph, ("NextIteration",), count)
         node = make_loop(graph.builder, cond=test, body=inner, limit=None if limit is None else limit.value,
-                         carry=self.initial, **attrs)
+                         carry=self.initial, name=graph.get_name_scope(), **attrs)
         self.leaves = leaves
         exits = self.show(node.results[:count], "Exit")
         final = nest.pack_sequence_as(packed, exits)

@@ -60,6 +60,14 @@ class Expr:
 
     terms: tuple[tuple[Monomial, int], ...]
 
+    @cached_property
+    def _hashed(self) -> int:
+        return hash(self.terms)
+
+    def __hash__(self) -> int:
+        # Sizes are in every type and view, so they are hashed all the time.
+        return self._hashed
+
     def __repr__(self) -> str:
         return text(self, lambda s: repr(s))
 
@@ -185,8 +193,19 @@ def _extreme(kind: str, pick: Callable[[int, int], int], a: Dim, b: Dim) -> Dim:
     difference = sub(a, b)
     if isinstance(difference, int):
         return a if pick(difference, 0) == difference else b
+    for x, y in ((a, b), (b, a)):
+        if _among(kind, x, y):
+            return y
     first, second = sorted((a, b), key=repr)
     return Expr((((Apply(kind, (first, second)),), 1),))
+
+
+def _among(kind: str, a: Dim, b: Dim) -> bool:
+    """Whether b is the same extreme of a and something else."""
+    if not isinstance(b, Expr) or len(b.terms) != 1 or b.terms[0][1] != 1 or len(b.terms[0][0]) != 1:
+        return False
+    atom = b.terms[0][0][0]
+    return isinstance(atom, Apply) and atom.kind == kind and a in atom.args
 
 
 def minimum(a: Dim, b: Dim) -> Dim:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from rnngraph.ir.sizes import Dim, add, floordiv, mul
-from rnngraph.lowering.plan import Branch, Loop, Slot, Step, Work
+from rnngraph.lowering.plan import Branch, Loop, Nest, Slot, Step, Work
 
 ALIGNMENT = 64
 
@@ -63,6 +63,8 @@ class _Placer:
 
     def bases(self, item: Any) -> set[Work]:
         """Every piece that something mentions, slots resolved."""
+        if isinstance(item, Nest):
+            item = tuple([a.view.base for a in item.accesses] + [s.access.view.base for s in item.stores])
         found: set[Work] = set()
         stack = [item]
         while stack:
@@ -83,22 +85,28 @@ class _Placer:
             self.cache[id(step)] = self.bases(step)
         return self.cache[id(step)]
 
-    def place(self, steps: Sequence[Step], known: set[Work]) -> None:
-        """Give the pieces of a list of steps their bins; those in `known` have one already."""
+    def place(self, steps: Sequence[Step]) -> None:
+        """Give the pieces of a list of steps their bins; those that lists around it hold have one already."""
         first: dict[Work, int] = {}
         last: dict[Work, int] = {}
         for i, step in enumerate(steps):
-            for work in self.used(step) - known:
-                first.setdefault(work, i)
-                last[work] = i
+            for work in self.used(step):
+                if work not in self.arena.bin_of:
+                    first.setdefault(work, i)
+                    last[work] = i
+        begins: dict[int, list[Work]] = {}
+        ends: dict[int, list[Work]] = {}
+        for work in sorted(first, key=lambda w: w.index):
+            begins.setdefault(first[work], []).append(work)
+            ends.setdefault(last[work], []).append(work)
         for i, step in enumerate(steps):
-            private = self.private(step, {w for w in first if first[w] == last[w] == i})
-            for work in sorted((w for w in first if first[w] == i and w not in private), key=lambda w: w.index):
-                self.take(work)
-            held = [w for w in first if first[w] <= i <= last[w]]
-            self.inside(step, known | set(held) - private)
-            for work in held:
-                if last[work] == i and work not in private:
+            private = self.private(step, {w for w in begins.get(i, ()) if last[w] == i})
+            for work in begins.get(i, ()):
+                if work not in private:
+                    self.take(work)
+            self.inside(step)
+            for work in ends.get(i, ()):
+                if work not in private:
                     self.give_back(work)
 
     def private(self, step: Step, candidates: set[Work]) -> set[Work]:
@@ -108,13 +116,13 @@ class _Placer:
             return candidates - header
         return candidates if isinstance(step, Branch) else set()
 
-    def inside(self, step: Step, known: set[Work]) -> None:
+    def inside(self, step: Step) -> None:
         """Places of what is private to a loop or branch."""
         if isinstance(step, Loop):
             # One list: what the test makes may be read by the body's steps only through the condition.
-            self.place((*step.test, *step.body), known)
+            self.place((*step.test, *step.body))
         elif isinstance(step, Branch):
-            self.place((*step.then, *step.other), known)
+            self.place((*step.then, *step.other))
 
     def take(self, work: Work) -> None:
         """A free bin of the right size, or a new one."""
@@ -134,5 +142,5 @@ class _Placer:
 def arrange(steps: Sequence[Step]) -> Arena:
     """The arena of a plan."""
     placer = _Placer(steps)
-    placer.place(steps, set())
+    placer.place(steps)
     return placer.arena

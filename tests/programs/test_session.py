@@ -126,7 +126,7 @@ def test_feed_errors(sess: Any) -> None:
         ({x: [1, 2]}, ValueError, "Cannot feed value of shape"), ({x: [[1, 2, 3]]}, ValueError, "Cannot feed value of shape"),
         ({n: [1]}, ValueError, "Cannot feed value of shape"), ({(x, n): ([[1, 2]],)}, ValueError, "")]
     for bad, error, phrase in cases:
-        with pytest.raises(error, match=phrase):
+        with pytest.raises(error, match=phrase or None):
             sess.run(y, {**good, **bad})
         assert sess.run(y, good) == 4.0
     with pytest.raises(ValueError, match=re.escape("x:0")):
@@ -339,7 +339,7 @@ def test_errors_name_the_op_and_its_line(sess: Any, kind: str) -> None:
     first = tf.assign_add(v, 1)
     with tf.control_dependencies([first]):
         second = tf.assign_add(w, 1)
-    with pytest.raises(error, match=phrase) as caught:
+    with pytest.raises(error, match=phrase or None) as caught:
         sess.run([second, bad], {x: 0})
     e = caught.value
     assert "failing" in str(e), str(e)

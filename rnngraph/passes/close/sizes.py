@@ -21,7 +21,7 @@ import numpy as np
 
 from rnngraph.ir.graph import Array, Builder, Graph, Node, Origin, Value, building
 from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
-from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol, evaluate, sub, substitute, symbols
+from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol, evaluate, maximum, sub, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols
@@ -66,15 +66,32 @@ class Facts:
 
     def learn(self, a: Dim, b: Dim) -> None:
         """Note a = b, rewrite by it and start again. Raises Learned."""
-        self.guards.append(Guard("==", a, b))
         difference = sub(a, b)
         assert isinstance(difference, Expr)
+        new: dict[Symbol, Dim] = {}
         solved = _solve(difference)
-        new: dict[Symbol, Dim] = {s: self.samples[s] for s in symbols(difference)}
         if solved is not None:
-            new = {solved[0]: solved[1]}
+            self.guards.append(Guard("==", a, b))
+            new[solved[0]] = solved[1]
+        elif (pair := self.paired(a, b)) is not None:
+            # B*T = C*S follows from B = C and T = S, which holds of other sizes too.
+            self.guards.append(Guard("==", pair[0].dim, pair[1].dim))
+            new[pair[0]] = pair[1].dim
+        else:
+            for s in dict.fromkeys(symbols(difference)):
+                self.guards.append(Guard("==", s.dim, self.samples[s]))
+                new[s] = self.samples[s]
         self.known = {s: substitute(d, new) for s, d in self.known.items()} | new
         raise Learned
+
+    def paired(self, a: Dim, b: Dim) -> tuple[Symbol, Symbol] | None:
+        """A symbol that only one side has and one that only the other has, equal in the first feeds; newer first."""
+        left, right = dict.fromkeys(symbols(a)), dict.fromkeys(symbols(b))
+        for s in left:
+            for t in right:
+                if s not in right and t not in left and self.samples[s] == self.samples[t]:
+                    return (s, t) if s.serial > t.serial else (t, s)
+        return None
 
     def note(self, relation: str, a: Dim, b: Dim) -> None:
         """Note how a and b compare; nothing is rewritten by it."""
@@ -375,6 +392,7 @@ class Closer:
         p = parts(node)
         new = dict(zip(node.operands, operands, strict=True))
         limit = self.limit(builder, new.get(p.limit) if p.limit is not None else None, p.cond is None)
+        self.same_rows(builder, p, new, limit)
         types = [new[v].type for v in p.carry]
         for _ in range(2 + 2 * sum(_rank(t) + 1 for t in types)):
             regions, changed = self.attempt(builder, node, p, new, types)
@@ -387,6 +405,22 @@ class Closer:
                          limit=limit, carry=[new[v] for v in p.carry], rows=[new[v] for v in p.rows], name=node.name,
                          **attrs)
         return made.results
+
+    def same_rows(self, builder: ClosingBuilder, p: Any, new: Mapping[Value, Value], limit: Value | None) -> None:
+        """Rows are as many as steps: native code reads them without looking."""
+        if limit is None or limit.content is None or limit.content[0] is None:
+            return
+        steps = maximum(limit.content[0], 0)
+        for v in p.rows:
+            t = new[v].type
+            length: Dim = None
+            if isinstance(t, ListType):
+                length = t.length
+            elif isinstance(t, TensorType) and t.shape:
+                length = t.shape[0]
+            # What a region decides step by step is run by the host, which looks at every row.
+            if builder.parent is None or None not in (self.facts.value(length), self.facts.value(steps)):
+                builder.sizes.same(length, steps, "the rows and the number of steps of a loop")
 
     def limit(self, builder: ClosingBuilder, limit: Value | None, exact: bool) -> Value | None:
         """A limit whose size has a name."""
