@@ -65,7 +65,8 @@ class _Writer:
         accesses = [*nest.accesses, *(s.access for s in nest.stores)]
         params = [("ptr noalias", f"arg{i}") for i in range(len(accesses))]
         params += [("i64", f"dim{i}") for i in range(len(self.dims))]
-        self.function = Function("nest", params, "void", linkage="internal")
+        # Inlined, the kernels of an unrolled program would make one function that takes minutes to compile.
+        self.function = Function("nest", params, "void", linkage="internal", attributes="noinline #0")
         self.scalars: Any = LLVMScalars(self.function)
 
     def _collect(self) -> None:

@@ -324,10 +324,11 @@ class Closer:
         """The closed values of a node's results."""
         builder.origin = node.origin
         operands = [builder.local(self.values[v]) for v in node.operands]
-        if node.op.name == "loop":
-            return self.loop(builder, node, operands)
-        if node.op.name == "if":
-            return self.branch(builder, node, operands)
+        if node.op.name in ("loop", "if"):
+            try:
+                return (self.loop if node.op.name == "loop" else self.branch)(builder, node, operands)
+            except Conflict as conflict:
+                return self.failing(builder, node, str(conflict)).results
         after: tuple[Node, ...] = ()
         if node.op.effects != "pure" or node.op.fails:
             after = tuple(dict.fromkeys(m for n in node.after for m in self.nodes.get(n, ()) if m.graph is builder.graph))
