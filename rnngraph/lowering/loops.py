@@ -13,7 +13,7 @@ from typing import Any
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.sizes import mul, product
 from rnngraph.lowering import nests
-from rnngraph.lowering.lower import LOOPS, Region
+from rnngraph.lowering.lower import RULES, Region
 from rnngraph.lowering.plan import Carry, Loop, Pong, Row, View, whole
 from rnngraph.ops.control import INDEX, LoopParts, parts
 
@@ -186,4 +186,4 @@ def _test(work: _Work) -> tuple[tuple[Any, ...], View | None]:
     return tuple(test.steps), test.views[p.cond.results[0]]
 
 
-LOOPS.append(lower_loop)
+RULES["loop"] = lower_loop

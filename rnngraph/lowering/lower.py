@@ -389,14 +389,6 @@ class Region:
         self.steps.append(Branch(self.views[node.operands[0]], sides[0], sides[1]))
         self.views.update(zip(node.results, out, strict=True))
 
-    def loop(self, node: Node) -> None:
-        """See `loops`."""
-        LOOPS[0](self, node)
-
-
-LOOPS: list[Callable[[Region, Node], None]] = []
-"""Filled by `loops`, which needs this module."""
-
 
 def whole_at(view: View, shape: Sequence[Dim]) -> View:
     """A contiguous view with another shape."""
@@ -425,8 +417,9 @@ RULES: dict[str, Callable[[Region, Node], None]] = {
     "reshape": Region.reshape, "concat": Region.concat, "unslice": Region.unslice, "take": Region.take,
     "put": Region.put, "put_add": Region.put, "argmax": Region.arg, "argmin": Region.arg,
     "check_range": Region.check_range, "check_sizes": Region.check_sizes, "assert": Region.check, "fail": Region.fail,
-    "no_op": Region.nothing, "loop": Region.loop, "if": Region.branch, **dict.fromkeys(DIVISIONS, Region.division),
+    "no_op": Region.nothing, "if": Region.branch, **dict.fromkeys(DIVISIONS, Region.division),
     **dict.fromkeys(MAPS, Region.movement)}
+"""How the nodes of each op are lowered; `loops`, which stands on this module, adds its own."""
 
 
 def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value],
@@ -474,4 +467,4 @@ def mentioned_symbols(nodes: Sequence[Node], inputs: Sequence[Value], outputs: S
     return tuple(sorted(found, key=lambda s: s.serial))
 
 
-__all__ = ["LOOPS", "Lowering", "Region", "lower", "mentioned_symbols"]
+__all__ = ["RULES", "Lowering", "Region", "lower", "mentioned_symbols"]
