@@ -36,6 +36,7 @@ from rnngraph.lowering.plan import (
     whole,
 )
 from rnngraph.lowering.views import MAPS, reshaped
+from rnngraph.ops.contraction import Letters, is_product, roles
 
 
 class Lowering:
@@ -213,14 +214,14 @@ class Region:
 
     def multiply(self, node: Node, out: View, accumulate: bool) -> None:
         """out = or += the contraction."""
-        found = products.letters(node.attrs["spec"])
+        found = roles(node.attrs["spec"])
         a, b = node.operands
-        if not products.is_product(found) or node.results[0].type.dtype.name not in ("float32", "float64"):
+        if not is_product(found) or node.results[0].type.dtype.name not in ("float32", "float64"):
             self.steps.append(products.naive(found, self.views[a], self.views[b], out))
             return
         if found.out != found.m + found.n and found.out == found.n + found.m:
             a, b = b, a
-            found = products.Letters(found.b, found.a, found.out)
+            found = Letters(found.b, found.a, found.out)
         target = products.grouped(out, found.out, found.m, found.n) if found.out == found.m + found.n else None
         if target is None or target.strides[1] != 1:
             made = self.shared.tensor(out.dtype, [_size(found, a, b, c) for c in found.m + found.n])
@@ -233,7 +234,7 @@ class Region:
             return
         self.product(found, a, b, target, accumulate)
 
-    def product(self, found: products.Letters, a: Value, b: Value, target: View, accumulate: bool) -> None:
+    def product(self, found: Letters, a: Value, b: Value, target: View, accumulate: bool) -> None:
         """One packed product."""
         left = products.grouped(self.views[a], found.a, found.m, found.k)
         if left is None:
@@ -243,7 +244,7 @@ class Region:
         self.steps.append(Gemm(left, self.plain(left, b, found) or self.packed(b, found.b, found.k, found.n), target,
                                accumulate))
 
-    def plain(self, left: View, b: Value, found: products.Letters) -> View | None:
+    def plain(self, left: View, b: Value, found: Letters) -> View | None:
         """The right matrix as it lies in memory, where packing does not pay."""
         rows = left.shape[0]
         if not isinstance(rows, int) or rows > FEW or (self.parent is not None and self.invariant(b)[0] is not None):
@@ -395,7 +396,7 @@ def whole_at(view: View, shape: Sequence[Dim]) -> View:
     return View(view.base, view.dtype, tuple(shape), row_major(shape), view.offset)
 
 
-def _size(found: products.Letters, a: Value, b: Value, letter: str) -> Dim:
+def _size(found: Letters, a: Value, b: Value, letter: str) -> Dim:
     return a.shape[found.a.index(letter)] if letter in found.a else b.shape[found.b.index(letter)]
 
 

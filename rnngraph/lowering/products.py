@@ -6,51 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rnngraph.ir.sizes import Dim, mul, product
 from rnngraph.lowering.plan import Access, Nest, Store, Term, View
-
-
-@dataclass(frozen=True)
-class Letters:
-    """The letters of a contraction by role."""
-
-    a: str
-    b: str
-    out: str
-
-    @property
-    def batch(self) -> str:
-        """In both operands and in the result."""
-        return "".join(c for c in self.out if c in self.a and c in self.b)
-
-    @property
-    def m(self) -> str:
-        """In a and the result only."""
-        return "".join(c for c in self.out if c in self.a and c not in self.b)
-
-    @property
-    def n(self) -> str:
-        """In b and the result only."""
-        return "".join(c for c in self.out if c in self.b and c not in self.a)
-
-    @property
-    def k(self) -> str:
-        """Summed, in both."""
-        return "".join(c for c in self.a if c in self.b and c not in self.out)
-
-    @property
-    def lone(self) -> str:
-        """Summed, in one operand only."""
-        return "".join(c for c in self.a + self.b if c not in self.out and (c in self.a) != (c in self.b))
-
-
-def letters(spec: str) -> Letters:
-    """The letters of a contraction's `spec`."""
-    operands, out = spec.split("->")
-    a, b = operands.split(",")
-    return Letters(a, b, out)
+from rnngraph.ops.contraction import Letters
 
 
 def grouped(view: View, order: str, rows: str, columns: str) -> View | None:
@@ -76,11 +35,6 @@ def _merged(group: str, sizes: dict[str, Dim], strides: dict[str, Dim]) -> tuple
         if strides[first] != mul(strides[second], sizes[second]):
             return None
     return product(sizes[c] for c in kept), strides[kept[-1]]
-
-
-def is_product(found: Letters) -> bool:
-    """Whether a contraction is one matrix product."""
-    return not found.batch and not found.lone and len(set(found.a)) == len(found.a) and len(set(found.b)) == len(found.b)
 
 
 def naive(found: Letters, a: View, b: View, out: View) -> Nest:

@@ -17,6 +17,7 @@ from rnngraph.ir.op import Elementwise, Movement, Random, Reduction
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import KERNEL_DTYPES, TensorType
 from rnngraph.ir.walk import Rebuilder, order
+from rnngraph.ops.contraction import is_product, roles
 from rnngraph.ops.control import FUSED, parts
 from rnngraph.passes.close.prune import prune
 
@@ -72,9 +73,16 @@ def summed_products(loop: Node) -> set[Node]:
             continue
         other = made.operands[1 - made.operands.index(param)]
         alone = users[param] == 1 and users[other] == 1 and result not in users and other not in p.body.results
-        if alone and other.node is not None and other.node.op.name == "contract":
+        if alone and other.node is not None and other.node.op.name == "contract" and _added_in_place(other.node):
             found.add(made)
     return found
+
+
+def _added_in_place(contraction: Node) -> bool:
+    """Whether a contraction is one matrix product whose kernel can add to its result."""
+    found = roles(contraction.attrs["spec"])
+    ordered = found.out in (found.m + found.n, found.n + found.m)
+    return is_product(found) and ordered and contraction.results[0].type.dtype.name in ("float32", "float64")
 
 
 @dataclass(eq=False)

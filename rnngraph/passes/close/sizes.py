@@ -21,7 +21,7 @@ import numpy as np
 
 from rnngraph.ir.graph import Array, Builder, Graph, Node, Origin, Value, building
 from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
-from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol, evaluate, maximum, sub, substitute, symbols
+from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol, evaluate, maximum, minimum, sub, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols
@@ -329,6 +329,9 @@ class Closer:
                 return (self.loop if node.op.name == "loop" else self.branch)(builder, node, operands)
             except Conflict as conflict:
                 return self.failing(builder, node, str(conflict)).results
+        listed = self.listed(builder, node, operands)
+        if listed is not None:
+            return listed
         after: tuple[Node, ...] = ()
         if node.op.effects != "pure" or node.op.fails:
             after = tuple(dict.fromkeys(m for n in node.after for m in self.nodes.get(n, ()) if m.graph is builder.graph))
@@ -341,6 +344,15 @@ class Closer:
             made = self.failing(builder, node, _runtime_words(str(error)))
         found: Sequence[Value] = made.results
         return found
+
+    def listed(self, builder: ClosingBuilder, node: Node, operands: Sequence[Value]) -> Sequence[Value] | None:
+        """Cotangents of histories whose rows turned out uneven are lists; the open graph took them for tensors."""
+        if not any(isinstance(v.type, ListType) for v in operands):
+            return None
+        if node.op.name in ("unbroadcast", "identity", "stop_gradient", "refine"):
+            return operands[:1]
+        name = {"add": "list_sum", "zeros_like": "list_zeros_like"}.get(node.op.name)
+        return None if name is None else builder.plain(name, operands, name=node.name, origin=node.origin).results
 
     def attrs(self, node: Node) -> Mapping[str, Any]:
         """The attributes, with what is known of the parameters' sizes."""
@@ -408,7 +420,7 @@ class Closer:
         return made.results
 
     def same_rows(self, builder: ClosingBuilder, p: Any, new: Mapping[Value, Value], limit: Value | None) -> None:
-        """Rows are as many as steps: native code reads them without looking."""
+        """There are as many rows as steps at least: native code reads them without looking."""
         if limit is None or limit.content is None or limit.content[0] is None:
             return
         steps = maximum(limit.content[0], 0)
@@ -421,7 +433,7 @@ class Closer:
                 length = t.shape[0]
             # What a region decides step by step is run by the host, which looks at every row.
             if builder.parent is None or None not in (self.facts.value(length), self.facts.value(steps)):
-                builder.sizes.same(length, steps, "the rows and the number of steps of a loop")
+                builder.sizes.same(minimum(steps, length), steps, "a row of a loop")
 
     def limit(self, builder: ClosingBuilder, limit: Value | None, exact: bool) -> Value | None:
         """A limit whose size has a name."""
