@@ -15,6 +15,7 @@ import pytest
 
 from rnngraph.autodiff.reverse import dense, reverse
 from rnngraph.backends import load
+from rnngraph.errors import InvalidArgumentError
 from rnngraph.ir.graph import building, call
 from rnngraph.passes.close.driver import close, open_part
 from rnngraph.runtime.interface import Options
@@ -46,7 +47,13 @@ def close_enough(a: Any, b: Any, tolerance: float, exact: bool) -> bool:
 
 def differences(graph: Any, inputs: Any, tolerance: float) -> list[int]:
     """The numbers of the results on which the two engines differ."""
-    wanted = load("reference").compile(graph, Options())(inputs)
+    try:
+        wanted = load("reference").compile(graph, Options())(inputs)
+    except InvalidArgumentError:
+        # Rows whose sizes differ from step to step may not stack; then no engine may give a result.
+        with pytest.raises(InvalidArgumentError):
+            load("llvm").compile(graph, Options())(inputs)
+        return []
     found = load("llvm").compile(graph, Options())(inputs)
     return [i for i, (a, b) in enumerate(zip(wanted, found, strict=True)) if not close_enough(a, b, tolerance, True)]
 

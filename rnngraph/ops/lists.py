@@ -360,6 +360,27 @@ def _values(*values: Value | None) -> Sequence[Value | None]:
     return values
 
 
+def _infer_dense(site: Site) -> tuple[Type, ...]:
+    t = _element(site)
+    shape = None if t.shape is None else tuple(site.sizes.fresh("n") if d is None else d for d in t.shape)
+    return (_rows(_list(site).length, t.with_shape(shape)),)
+
+
+def _dense(call_: Call, items: TensorList) -> Any:
+    rows = [np.asarray(v) for v in items.items]
+    if rows:
+        for row in rows:
+            if row.shape != rows[0].shape:
+                raise fail(call_.node, "TensorArray has inconsistent shapes: the rows of this loop have shapes "
+                                       f"{rows[0].shape} and {row.shape}, so they cannot be stacked.")
+        return np.stack(rows)
+    t = call_.node.results[0].type
+    assert isinstance(t, TensorType)
+    return np.zeros((0, *(d if isinstance(d, int) else 0 for d in (t.shape or ())[1:])), t.dtype.numpy)
+
+
+_op("list_dense", "The rows that a loop kept, whose sizes are decided step by step, as one tensor; close makes it.",
+    _infer_dense, _dense)
 _op("list_get", "Element i of a cotangent list; zeros like `like` if missing.", _like_operand(2),
     lambda c, items, i, like: _peek(items, int(i), like),
     lambda g, c: _values(call("list_single", g.operands[0], g.operands[1], c), None, None))

@@ -332,6 +332,9 @@ class Closer:
         listed = self.listed(builder, node, operands)
         if listed is not None:
             return listed
+        operands = [builder.plain("list_dense", [new]).results[0]
+                    if isinstance(new.type, ListType) and isinstance(old.type, TensorType) else new
+                    for new, old in zip(operands, node.operands, strict=True)]
         after: tuple[Node, ...] = ()
         if node.op.effects != "pure" or node.op.fails:
             after = tuple(dict.fromkeys(m for n in node.after for m in self.nodes.get(n, ()) if m.graph is builder.graph))
