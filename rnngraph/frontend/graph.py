@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,8 @@ class FrontendBuilder(Builder):
     def __init__(self, graph: ir.Graph, parent: Builder | None = None, owner: Graph | None = None) -> None:
         super().__init__(graph, parent)
         self.owner = owner if owner is not None else getattr(parent, "owner", None)
+        self.awaited: set[Node] = set()
+        """Nodes outside this region that something in it comes after."""
 
     def describe(self, op: OpDef, name: str, operands: Sequence[Value]) -> tuple[str, tuple[Node, ...], Origin]:
         """See Builder."""
@@ -42,7 +44,7 @@ class FrontendBuilder(Builder):
     def node(self, *args: Any, **kwargs: Any) -> Node:
         """See Builder; control dependencies remember what was made under them."""
         made = super().node(*args, **kwargs)
-        for group in self.owner._controls if self.owner is not None else ():
+        for group in self.owner._here.controls if self.owner is not None else ():
             group.made.add(made)
         return made
 
@@ -55,6 +57,15 @@ class Controls:
     made: set[Node | None] = field(default_factory=set)
 
 
+class _Here(threading.local):
+    """What one thread is building: the regions it is in, and its blocks of control dependencies and devices."""
+
+    def __init__(self, root: Builder) -> None:
+        self.builders: list[Builder] = [root]
+        self.controls: list[Controls] = []
+        self.devices: list[Any] = []
+
+
 class Graph:
     """A TensorFlow graph: an open IR graph with names, collections and scopes. Source: tf.Graph (r1.4)."""
 
@@ -62,16 +73,14 @@ class Graph:
 
     def __init__(self) -> None:
         self.ir = ir.Graph("main")
-        self._builders: list[Builder] = [FrontendBuilder(self.ir, None, self)]
-        self._root = self._builders[0]
+        self._root: Builder = FrontendBuilder(self.ir, None, self)
+        self._here = _Here(self._root)
         self._names = Names()
         self._operations: list[Operation] = []
         self._by_name: dict[str, Operation] = {}
         self._by_node: dict[Node, Operation] = {}
         self._tensors: dict[Value, Tensor] = {}
         self._collections: dict[Any, list[Any]] = {}
-        self._controls: list[Controls] = []
-        self._devices: list[Any] = []
         self._gradient_overrides: dict[str, str] = {}
         self._unfeedable: set[Tensor] = set()
         self._unfetchable: set[Tensor] = set()
@@ -90,45 +99,47 @@ class Graph:
     @property
     def builder(self) -> Builder:
         """The builder of the region being built: the outermost graph, a loop body or a branch."""
-        return self._builders[-1]
+        return self._here.builders[-1]
 
     def _builder_for(self, value: Value) -> Builder:
         """The builder whose graph holds `value`, which must be under construction."""
-        for builder in reversed(self._builders):
+        for builder in reversed(self._here.builders):
             if builder.graph is value.graph:
                 return builder
-        return self._builders[-1]
+        return self._here.builders[-1]
 
     @contextmanager
     def region(self, builder: Builder) -> Iterator[Builder]:
         """Build into a region; control dependencies from outside do not reach into it."""
-        controls, self._controls = self._controls, []
-        self._builders.append(builder)
+        controls, self._here.controls = self._here.controls, []
+        self._here.builders.append(builder)
         try:
             with ir.building(builder):
                 yield builder
         finally:
-            self._builders.pop()
-            self._controls = controls
+            self._here.builders.pop()
+            self._here.controls = controls
 
     @contextmanager
     def outermost(self) -> Iterator[Builder]:
         """Build into the outermost graph, outside any loop or branch (variables' nodes)."""
-        builders, self._builders = self._builders, self._builders[:1]
-        controls, self._controls = self._controls, []
+        builders, self._here.builders = self._here.builders, self._here.builders[:1]
+        controls, self._here.controls = self._here.controls, []
         try:
             with ir.building(self._root):
                 yield self._root
         finally:
-            self._builders, self._controls = builders, controls
+            self._here.builders, self._here.controls = builders, controls
 
     def _describe(self, op: OpDef, name: str, operands: Sequence[Value]) -> tuple[str, tuple[Node, ...], Origin]:
         if self._finalized:
             raise RuntimeError("Graph is finalized and cannot be modified.")
         here, read = self.builder.graph, {v.node for v in operands}
         # What reads something made in the same block comes after the block's dependencies anyway.
-        after = dict.fromkeys(n for group in self._controls if not read & group.made
+        after = dict.fromkeys(n for group in self._here.controls if not read & group.made
                               for n in group.nodes if n.graph is here and n not in read)
+        if isinstance(self.builder, FrontendBuilder):
+            self.builder.awaited.update(n for group in self._here.controls for n in group.nodes if n.graph is not here)
         origin = self._origin or Origin(user_line(), self._names.scope)
         if not name and self._origin is not None:
             # Backward nodes are many and seldom looked at: named after the forward op, not made unique.
@@ -261,11 +272,29 @@ class Graph:
                 yield
             return
         nodes = [n for c in control_inputs for n in self.control_nodes(c)]
-        self._controls.append(Controls(nodes))
+        around = {b.graph for b in self._here.builders}
+        for node in nodes:
+            if node.graph not in around:
+                raise ValueError(f"Control input {node.name!r} is inside a loop or branch and what is made here is not; "
+                                 "depend on the loop's or branch's results.")
+        self._here.controls.append(Controls(nodes))
         try:
             yield
         finally:
-            self._controls.pop()
+            self._here.controls.pop()
+
+    @contextmanager
+    def after(self, nodes: Iterable[Node]) -> Iterator[None]:
+        """What is made inside comes after these nodes."""
+        self._here.controls.append(Controls(list(nodes)))
+        try:
+            yield
+        finally:
+            self._here.controls.pop()
+
+    def control_dependencies_here(self) -> list[Node]:
+        """What ops made now would come after."""
+        return [n for group in self._here.controls for n in group.nodes]
 
     def control_nodes(self, item: Any) -> list[Node]:
         """The nodes that a control input stands for. Raises TypeError (phrase: `Can not convert a`)."""
@@ -280,14 +309,14 @@ class Graph:
     @contextmanager
     def device(self, device_name_or_function: Any) -> Iterator[None]:
         """Record a device; it has no effect."""
-        self._devices.append(device_name_or_function)
+        self._here.devices.append(device_name_or_function)
         try:
             yield
         finally:
-            self._devices.pop()
+            self._here.devices.pop()
 
     def _device_string(self) -> str:
-        return next((d for d in reversed(self._devices) if isinstance(d, str)), "")
+        return next((d for d in reversed(self._here.devices) if isinstance(d, str)), "")
 
     @contextmanager
     def colocate_with(self, op: Any, ignore_existing: bool = False) -> Iterator[None]:

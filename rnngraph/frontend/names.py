@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 
 _OP = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\-/]*$")
 _SCOPE = re.compile(r"^[A-Za-z0-9_.\-/]*$")
@@ -12,10 +13,20 @@ class Names:
     """The used names of one graph and its current name scope. Ops and scopes share the table."""
 
     def __init__(self) -> None:
-        self.scope = ""
+        self._here = threading.local()
         self.used: dict[str, int] = {}
         self.literal: set[str] = set()
         """Names given literally, with a trailing slash."""
+
+    @property
+    def scope(self) -> str:
+        """The current name scope of this thread."""
+        found: str = getattr(self._here, "scope", "")
+        return found
+
+    @scope.setter
+    def scope(self, scope: str) -> None:
+        self._here.scope = scope
 
     def unique(self, name: str, mark_as_used: bool = True) -> str:
         """`name` in the current scope, with `_1`, `_2`, ... added if it is taken."""

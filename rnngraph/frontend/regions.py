@@ -175,4 +175,6 @@ def _branch_leaf(graph: Graph, item: Any, pred: Tensor) -> Any:
 
 def joined(graph: Graph, pred: Tensor, then: Builder, other: Builder, name: str) -> Sequence[Value]:
     """The `if` node of two finished branches; its results."""
-    return make_if(graph.builder, pred.value, then, other, name).results
+    awaited = [n for b in (then, other) if isinstance(b, FrontendBuilder) for n in b.awaited]
+    with graph.after(n for n in awaited if n.graph is graph.builder.graph):
+        return make_if(graph.builder, pred.value, then, other, name).results

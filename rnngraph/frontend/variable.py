@@ -212,7 +212,7 @@ class Variable:
     def _as_tensor(self) -> Tensor:
         """The value for a use here. Under control dependencies that may hold a write, it is read anew."""
         graph = self.graph
-        before = [node for group in graph._controls for node in group.nodes]
+        before = graph.control_dependencies_here()
         if before and (self.key in written_keys(graph) or self._initializer.node in before):
             with graph.name_scope(None):
                 return self._read(f"{self.key}/read")

@@ -17,7 +17,7 @@ from rnngraph.ir.rewrite import Rule, apply_rules
 from rnngraph.ir.sizes import Dim, Expr, Symbol
 from rnngraph.ir.types import Type
 from rnngraph.ir.walk import Rebuilder, dims
-from rnngraph.passes.close.sizes import Facts
+from rnngraph.passes.close.facts import Facts
 from rnngraph.passes.dce import dce
 from rnngraph.passes.edges import bridge, loosen
 from rnngraph.passes.folding import RULES, constants, kept

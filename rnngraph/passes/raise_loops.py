@@ -22,7 +22,7 @@ from __future__ import annotations
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.walk import all_nodes
 from rnngraph.passes.cleanup import cse, fold, localize
-from rnngraph.passes.close.sizes import Facts
+from rnngraph.passes.close.facts import Facts
 from rnngraph.passes.counters import counters
 from rnngraph.passes.list_rules import list_rules
 from rnngraph.passes.lists_in_loops import lists_in_loops

@@ -19,7 +19,8 @@ from rnngraph.ir.graph import Builder, Graph, Node, Value, building
 from rnngraph.ir.op import Composite
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.walk import all_nodes, dims
-from rnngraph.passes.close.sizes import Closer, ClosingBuilder, Facts, Learned
+from rnngraph.passes.close.facts import Facts, Learned
+from rnngraph.passes.close.sizes import Closer, ClosingBuilder
 from rnngraph.passes.dce import dce
 from rnngraph.passes.edges import loosen
 from rnngraph.passes.known import fixed

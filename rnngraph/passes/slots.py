@@ -161,7 +161,7 @@ class _Slots(LoopPass):
             at = at_row(position, node.attrs["reverse"], length)
             if at is not None and at.start is not None:
                 return lambda made: row_values(at, length, value.type.dtype)
-        if value in p.body_captures or cheap(value):
+        if value in p.body_captures or (cheap(value) and visible(node.graph, mentions(value))):
             return lambda made: _repeated(rb, p, value, outer)
         return None
 

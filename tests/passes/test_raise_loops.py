@@ -15,8 +15,9 @@ from rnngraph.ir.types import float64, int32
 from rnngraph.ir.verify import verify
 from rnngraph.passes.accumulate import accumulate
 from rnngraph.passes.close import driver
+from rnngraph.passes.close.facts import Facts
 from rnngraph.passes.close.prune import prune
-from rnngraph.passes.close.sizes import Facts, settle
+from rnngraph.passes.close.sizes import settle
 from rnngraph.passes.pipeline import LOOPS, TIDY, optimise
 from rnngraph.passes.raise_loops import settle_lists
 from tests.passes.programs import Program, array, loops, ops, run, same, square

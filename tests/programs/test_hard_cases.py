@@ -173,7 +173,6 @@ def test_edges_into_regions(sess: Any) -> None:
     assert (sess.run(inside), sess.run(v)) == (3, 2)
 
 
-@pytest.mark.xfail(strict=True, reason="an edge from outside to a node of a branch is dropped; release 1.4 keeps it")
 def test_edges_into_a_branch(sess: Any) -> None:
     v, p = tf.Variable(0), tf.placeholder(tf.bool, [])
     add = tf.assign_add(v, 1)
@@ -189,7 +188,6 @@ def after(first: Any, i: Any) -> Any:
         return i + 1
 
 
-@pytest.mark.xfail(strict=True, reason="a control edge from a region to outside is dropped silently")
 def test_edges_out_of_regions() -> None:
     held: list[Any] = []
     tf.while_loop(lambda i: i < 3, lambda i: (held.append(i + 1), held[0])[1], [0])
@@ -464,10 +462,7 @@ def test_carries_that_grow(sess: Any) -> None:
     assert sess.run(y, {x: [2.0, 1.0]}).tolist() == [2.0, 1.0, 4.0, 6.0, 8.0]
 
 
-def test_carries_that_grow_have_gradients(sess: Any, engine: str, request: pytest.FixtureRequest) -> None:
-    if engine == "llvm":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="raise_loops: the content of a row of a stack of sizes "
-                                                                  "names a size of the loop that made the stack"))
+def test_carries_that_grow_have_gradients(sess: Any) -> None:
     x = tf.placeholder(tf.float64, [None])
     d = tf.gradients(tf.reduce_sum(grown(x) ** 2), x)[0]
     got = sess.run([d, tf.gradients(d, x)[0]], {x: [2.0, 1.0]})
@@ -753,7 +748,6 @@ def test_threads_that_build(sess: Any, graph: Any) -> None:
     assert sess.run([b for b, _ in found]) == [v for _, v in found]
 
 
-@pytest.mark.xfail(strict=True, reason="name scopes, control dependencies and regions belong to the graph, not the thread")
 def test_scopes_belong_to_threads(graph: Any) -> None:
     entered, leave = threading.Event(), threading.Event()
 

@@ -17,8 +17,9 @@ from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.op import Content
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
+from rnngraph.passes.close.facts import Facts, Guard
 from rnngraph.passes.close.prune import cut, prune, prune_targets
-from rnngraph.passes.close.sizes import Facts, Guard, settle
+from rnngraph.passes.close.sizes import settle
 from rnngraph.passes.close.state import Threaded, thread
 from rnngraph.passes.close.twins import twins
 from rnngraph.passes.raise_loops import settle_lists

@@ -12,120 +12,18 @@ the typing starts again (`Learned`). So one rule serves merging, broadcasting an
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from rnngraph.ir.graph import Array, Builder, Graph, Node, Origin, Value, building
 from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
-from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol, evaluate, maximum, minimum, sub, substitute, symbols
+from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, minimum, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols
-
-RELATIONS: dict[str, Callable[[int, int], bool]] = {
-    "==": operator.eq, "!=": operator.ne, "<=": operator.le, ">": operator.gt}
-
-
-class Guard(NamedTuple):
-    """A condition on the feeds' sizes: `left relation right`, with relation one of "==", "!=", "<=", ">"."""
-
-    relation: str
-    left: Dim
-    right: Dim
-
-    def holds(self, values: Mapping[Symbol, int]) -> bool:
-        """Whether the guard holds for these sizes."""
-        return RELATIONS[self.relation](evaluate(self.left, values), evaluate(self.right, values))
-
-
-class Learned(Exception):
-    """A fact about the parameters' sizes was learned; type the graph again."""
-
-
-class Conflict(Exception):
-    """The first feeds' sizes make this node fail."""
-
-
-@dataclass
-class Facts:
-    """What the first feeds decided about the parameters' sizes."""
-
-    samples: Mapping[Symbol, int]
-    known: dict[Symbol, Dim] = field(default_factory=dict)
-    guards: list[Guard] = field(default_factory=list)
-
-    def value(self, dim: Dim) -> int | None:
-        """The size in the first feeds; None if it is bound inside the graph."""
-        if dim is None or any(s not in self.samples for s in symbols(dim)):
-            return None
-        return evaluate(dim, self.samples)
-
-    def learn(self, a: Dim, b: Dim) -> None:
-        """Note a = b, rewrite by it and start again. Raises Learned."""
-        difference = sub(a, b)
-        assert isinstance(difference, Expr)
-        new: dict[Symbol, Dim] = {}
-        solved = _solve(difference)
-        if solved is not None:
-            self.guards.append(Guard("==", a, b))
-            new[solved[0]] = solved[1]
-        elif (pair := self.paired(a, b)) is not None:
-            # B*T = C*S follows from B = C and T = S, which holds of other sizes too.
-            self.guards.append(Guard("==", pair[0].dim, pair[1].dim))
-            new[pair[0]] = pair[1].dim
-        else:
-            for s in dict.fromkeys(symbols(difference)):
-                self.guards.append(Guard("==", s.dim, self.samples[s]))
-                new[s] = self.samples[s]
-        self.known = {s: substitute(d, new) for s, d in self.known.items()} | new
-        raise Learned
-
-    def paired(self, a: Dim, b: Dim) -> tuple[Symbol, Symbol] | None:
-        """A symbol that only one side has and one that only the other has, equal in the first feeds; newer first."""
-        left, right = dict.fromkeys(symbols(a)), dict.fromkeys(symbols(b))
-        for s in left:
-            for t in right:
-                if s not in right and t not in left and self.samples[s] == self.samples[t]:
-                    return (s, t) if s.serial > t.serial else (t, s)
-        return None
-
-    def note(self, relation: str, a: Dim, b: Dim) -> None:
-        """Note how a and b compare; nothing is rewritten by it."""
-        guard = Guard(relation, a, b)
-        if guard not in self.guards:
-            self.guards.append(guard)
-
-
-def _solve(difference: Expr) -> tuple[Symbol, Dim] | None:
-    """A symbol of `difference` = 0 that can be written by the others: the newest that stands alone once."""
-    best: tuple[Symbol, int] | None = None
-    for monomial, c in difference.terms:
-        if len(monomial) == 1 and isinstance(monomial[0], Symbol) and c in (1, -1):
-            symbol = monomial[0]
-            if sum(s is symbol for s in symbols(difference)) == 1 and (best is None or symbol.serial > best[0].serial):
-                best = symbol, c
-    if best is None:
-        return None
-    symbol, c = best
-    rest = sub(symbol.dim, difference) if c == 1 else _plus(symbol.dim, difference)
-    return symbol, rest
-
-
-def _plus(a: Dim, b: Dim) -> Dim:
-    return sub(a, sub(0, b))
-
-
-def _bound(a: Dim, b: Dim) -> tuple[Dim, Dim] | None:
-    """(b, c) if a is min(b, c), so that a = b says that b <= c; None otherwise."""
-    if isinstance(a, Expr) and len(a.terms) == 1 and a.terms[0][1] == 1 and len(a.terms[0][0]) == 1:
-        atom = a.terms[0][0][0]
-        if isinstance(atom, Apply) and atom.kind == "min" and b in atom.args:
-            return b, atom.args[0] if atom.args[1] == b else atom.args[1]
-    return None
+from rnngraph.passes.close.facts import Conflict, Facts, Learned, bound_in
 
 
 class Made(NamedTuple):
@@ -151,7 +49,7 @@ class ClosingSizes:
         if x is None or y is None:
             self.builder.check(a, b, what)
             return a if isinstance(a, int) else b
-        bound = _bound(a, b)
+        bound = bound_in(a, b)
         if x == y and bound is not None:
             facts.note("<=", *bound)
             return b
@@ -351,7 +249,8 @@ class Closer:
     def listed(self, builder: ClosingBuilder, node: Node, operands: Sequence[Value]) -> Sequence[Value] | None:
         """Cotangents of histories whose rows turned out uneven are lists; the open graph took them for tensors."""
         if not any(isinstance(v.type, ListType) for v in operands):
-            return None
+            # What was a list when the node was made may have become rows of a tensor.
+            return operands if node.op.name == "list_dense" else None
         if node.op.name in ("unbroadcast", "identity", "stop_gradient", "refine"):
             return operands[:1]
         name = {"add": "list_sum", "zeros_like": "list_zeros_like"}.get(node.op.name)
@@ -589,6 +488,3 @@ def settle(graph: Graph, params: Sequence[Type], contents: Sequence[Any], sample
         builder.graph.sealed = True
         return builder.graph, facts
     raise RuntimeError("the sizes of this graph do not settle; please report it with the program")
-
-
-__all__ = ["Conflict", "Facts", "Guard", "Learned", "settle"]
