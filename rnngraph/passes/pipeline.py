@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 
@@ -47,11 +48,17 @@ KERNELS: tuple[Step, ...] = (
 """Nodes into kernels."""
 
 
+_compilations = itertools.count()
+
+
 def optimise(graph: Graph, passes: Sequence[Step]) -> Graph:
     """A closed graph through passes, in order; the same object if none changed it.
 
-    RNNGRAPH_DUMP names a folder for the program after each pass that changed it: 00-closed.rn, 01-localize.rn, ...
+    RNNGRAPH_DUMP names a folder in which each compilation gets one of its own, with the program after each pass that
+    changed it: 000/00-closed.rn, 000/01-localize.rn, ...
     RNNGRAPH_VERIFY=1 checks each; then a broken graph raises VerifyError, which names the pass.
     """
-    return run_pipeline(graph, [Pass(name, function) for name, function in passes],
+    folder = os.environ.get("RNNGRAPH_DUMP")
+    dump = os.path.join(folder, f"{next(_compilations):03d}") if folder else None
+    return run_pipeline(graph, [Pass(name, function) for name, function in passes], dump,
                         verify=os.environ.get("RNNGRAPH_VERIFY") == "1")
