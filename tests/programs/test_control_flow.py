@@ -660,10 +660,8 @@ def chained(first: Any, then: Callable[[], Any]) -> Any:
         return then()
 
 
-MARKS_LOST = "close takes lists apart without their marks: a second read, a read after stack or close is no error"
 
 
-@pytest.mark.xfail(strict=True, reason=MARKS_LOST)
 def test_reading_twice(sess: Any) -> None:
     kept = array(2, clear_after_read=False).unstack([1.0, 2.0])
     twice = chained(kept.read(0), lambda: kept.read(0))
@@ -679,7 +677,6 @@ def test_reading_twice(sess: Any) -> None:
         sess.run(chained(kept.read(0), lambda: kept.write(0, 5.0).flow))
 
 
-@pytest.mark.xfail(strict=True, reason=MARKS_LOST)
 def test_closed_arrays(sess: Any) -> None:
     ta = array(2).unstack([1.0, 2.0])
     with pytest.raises(InvalidArgument, match="has already been closed"):

@@ -199,6 +199,8 @@ class Closer:
         self.facts = facts
         self.values: dict[Value, Value] = {}
         self.nodes: dict[Node, tuple[Node, ...]] = {}
+        self.waits: dict[Node, tuple[Node, ...]] = {}
+        """What a node that needs no order comes after: what reads it does so as well."""
         self.never: set[Value] = set()
         """Values that no run gets to: made by a node that fails, or from such."""
 
@@ -216,6 +218,7 @@ class Closer:
             before = [m for v in (*node.operands,) if v.node is not None for m in self.nodes.get(v.node, ())]
             self.nodes[node] = made or tuple(dict.fromkeys(
                 [*before, *(m for n in node.after for m in self.nodes.get(n, ()))]))
+            self.waits[node] = () if made else self.edges(builder, node)
         builder.graph.results = tuple(builder.local(self.values[v]) for v in old.results)
 
     def results(self, builder: ClosingBuilder, node: Node) -> Sequence[Value]:
@@ -235,7 +238,7 @@ class Closer:
                     for new, old in zip(operands, node.operands, strict=True)]
         after: tuple[Node, ...] = ()
         if node.op.effects != "pure" or node.op.fails:
-            after = tuple(dict.fromkeys(m for n in node.after for m in self.nodes.get(n, ()) if m.graph is builder.graph))
+            after = self.edges(builder, node)
         try:
             made = builder.node(node.op, operands, self.attrs(node), (), node.name, None, after, node.origin,
                                 [v.hint for v in node.results])
@@ -299,8 +302,10 @@ class Closer:
             mine.graph.nodes = [n for n in mine.graph.nodes if n.op is not FILLER]
 
     def edges(self, builder: ClosingBuilder, node: Node) -> tuple[Node, ...]:
-        """Control edges of a region node."""
-        return tuple(dict.fromkeys(m for n in node.after for m in self.nodes.get(n, ()) if m.graph is builder.graph))
+        """The control edges of a node: its own, and those of the nodes without order that it reads."""
+        own = [m for n in node.after for m in self.nodes.get(n, ())]
+        read = [m for v in node.operands if v.node is not None for m in self.waits.get(v.node, ())]
+        return tuple(dict.fromkeys(m for m in (*own, *read) if m.graph is builder.graph))
 
     def loop(self, builder: ClosingBuilder, node: Node, operands: Sequence[Value]) -> Sequence[Value]:
         """Close a loop: carries whose sizes change get a symbol bound at the region's parameter."""
