@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Union
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.op import Elementwise, Movement, Random, Reduction
@@ -26,6 +27,8 @@ MAPPED = frozenset({"broadcast", "expand_dims", "squeeze", "transpose", "slice",
 CHEAP = frozenset({"add", "sub", "mul", "neg", "maximum", "minimum", "select", "cast", "square", "less", "less_equal",
                    "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
                    "as_size", "abs"})
+LARGEST = 150
+"""Nodes a kernel has at most: LLVM's time grows faster than a kernel."""
 Shape = tuple[Dim, ...]
 
 
@@ -92,6 +95,13 @@ class Group:
     domain: Shape
     reduces: tuple[int, ...] | None
     nodes: set[Node] = field(default_factory=set)
+    reads: set[Value] = field(default_factory=set)
+    readers: set[Unit] = field(default_factory=set)
+    """What is executed after this group because it reads its results."""
+
+
+Unit = Union[Group, Node]
+"""What is executed as one."""
 
 
 class _Fuser:
@@ -132,7 +142,8 @@ class _Fuser:
         shape = self.domain(node)
         if not isinstance(node.op.kind, Reduction):
             for found in sorted(groups.values(), key=lambda g: min(self.index[n] for n in g.nodes)):
-                if found.domain == shape and found.reduces is None and self.convex(node, found):
+                fits = found.domain == shape and found.reduces is None and len(found.nodes) < LARGEST
+                if fits and self.convex(node, found):
                     self.add(node, found)
                     return
         for found in self.neighbours(node, shape):
@@ -145,10 +156,10 @@ class _Fuser:
     def neighbours(self, node: Node, shape: Shape) -> Iterable[Group]:
         """Groups with the same domain that read what this node reads, and are independent of it."""
         reduces = tuple(self.axes(node)) if isinstance(node.op.kind, Reduction) else None
-        sources = {v for v in node.operands}
+        sources = set(node.operands)
         for group in self.groups[-12:]:
             if group.domain == shape and group.reduces == reduces and len(group.nodes) < 60:
-                if any(v in sources for n in group.nodes for v in n.operands) and self.convex(node, group):
+                if not sources.isdisjoint(group.reads) and self.convex(node, group):
                     yield group
 
     def axes(self, node: Node) -> Sequence[int]:
@@ -163,7 +174,7 @@ class _Fuser:
 
     def joins(self, node: Node, group: Group) -> bool:
         """Whether a node whose users are all in one group may be executed there."""
-        if isinstance(node.op.kind, Reduction) or len(group.nodes) > 150:
+        if isinstance(node.op.kind, Reduction) or len(group.nodes) >= LARGEST:
             return False
         if movement(node):
             return True
@@ -174,30 +185,35 @@ class _Fuser:
     def add(self, node: Node, group: Group) -> None:
         """Put a node into a group."""
         group.nodes.add(node)
+        group.reads.update(node.operands)
         self.group[node] = group
+        group.readers |= self.readers(node)
+        group.readers.discard(group)
+
+    def unit(self, node: Node) -> Unit:
+        """What a node is executed with."""
+        return self.group.get(node, node)
+
+    def readers(self, node: Node) -> set[Unit]:
+        """The units that read a node's results."""
+        return {self.unit(u) for u in self.users.get(node, [])}
 
     def convex(self, node: Node, group: Group) -> bool:
-        """Whether no path leaves `node`, passes outside the group and comes back to it (or leads from it to `node`)."""
-        last = max(self.index[n] for n in group.nodes)
-        stack = [u for u in self.users.get(node, []) if u not in group.nodes]
-        seen: set[Node] = set()
+        """Whether no path leaves `node`, passes outside the group and comes back to it.
+
+        Groups are made from the last node to the first, so nothing in the group can come before `node`.
+        """
+        stack = [u for u in self.readers(node) if u is not group]
+        seen: set[Unit] = set(stack)
         while stack:
             at = stack.pop()
-            for member in self.members(at):
-                if member in seen:
-                    continue
-                seen.add(member)
-                for u in self.users.get(member, []):
-                    if u in group.nodes:
-                        return False
-                    if self.index[u] < last or u in self.group:
-                        stack.append(u)
-        # Groups are made from the last node to the first, so nothing in the group can come before `node`.
+            after = at.readers if isinstance(at, Group) else self.readers(at)
+            if group in after:
+                return False
+            new = after - seen
+            seen |= new
+            stack.extend(new)
         return True
-
-    def members(self, node: Node) -> Iterable[Node]:
-        """What is executed together with a node."""
-        return self.group[node].nodes if node in self.group else (node,)
 
 
 def _worth(group: Group) -> bool:
@@ -230,10 +246,8 @@ class _Builder:
 
     def units(self, rb: Rebuilder, old: Graph, fuser: _Fuser) -> None:
         """Emit nodes and groups in an order that respects their dependences."""
-        unit = {n: fuser.index[n] for n in old.nodes}
-        for n in old.nodes:
-            if n in self.groups:
-                unit[n] = max(fuser.index[m] for m in self.groups[n].nodes)
+        last = {id(g): max(fuser.index[m] for m in g.nodes) for g in fuser.groups}
+        unit = {n: last[id(self.groups[n])] if n in self.groups else fuser.index[n] for n in old.nodes}
         needs: dict[int, set[int]] = {u: set() for u in unit.values()}
         for n in old.nodes:
             before = [v.node for v in n.operands if v.node is not None] + list(n.after)
