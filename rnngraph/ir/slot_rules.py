@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.layout import Block, Slots, row_type
-from rnngraph.ir.sizes import Dim, Symbol
+from rnngraph.ir.sizes import Dim, Expr, Symbol
 from rnngraph.ir.type_rules import Mismatch, agree, compatible, contents_agree, match, show
 from rnngraph.ir.types import TensorType, Type, bool_, int32
 
@@ -32,7 +32,7 @@ def check_inputs(node: Node, found: Slots, closed: bool) -> None:
             rules.scalar(f"the step number of the {block.word} region", block.step, STEP)
             rules.carried(f"carry %i of the {block.word} region", "the initial value", block, found.carry)
         for i, (outer, inner) in enumerate(zip(found.rows, found.blocks[-1].rows, strict=True)):
-            rules.same_type(f"row {i}", row_type(outer.type), inner.type)
+            rules.row(f"row {i}", row_type(outer.type), inner.type, found.blocks[-1].graph.binds)
 
 
 def check_outputs(node: Node, found: Slots, closed: bool) -> None:
@@ -71,6 +71,14 @@ class _Rules:
         """The type handed in is the parameter's."""
         if not (outer == inner if self.closed else compatible(outer, inner)):
             raise Mismatch(f"{what}: the region takes {show(inner)}, but is given {show(outer)}")
+
+    def row(self, what: str, outer: Type, inner: Type, binds: set[Symbol]) -> None:
+        """One row of what is handed in; a size that the rows of a list do not share is bound by the parameter."""
+        if isinstance(outer, TensorType) and isinstance(inner, TensorType) and outer.shape and inner.shape:
+            pairs = zip(outer.shape, inner.shape, strict=False)
+            outer = outer.with_shape(tuple(
+                e if d is None and isinstance(e, Expr) and e.symbol in binds else d for d, e in pairs))
+        self.same_type(what, outer, inner)
 
     def passed(self, what: str, outer: Sequence[Value], inner: Sequence[Value]) -> None:
         """Captures: the same type; the parameter knows no more than the value outside."""
