@@ -16,7 +16,7 @@ from rnngraph.frontend.tensor_array import TensorArray
 from rnngraph.ir import graph as ir
 from rnngraph.ir.graph import Builder, Value
 from rnngraph.ir.types import ListType, TensorType, Type, tensor
-from rnngraph.ops.control import INDEX, make_if, make_loop
+from rnngraph.ops.control import INDEX, make_if, make_loop, row_type
 
 
 def as_leaf(item: Any, dtype: Any = None) -> Any:
@@ -122,7 +122,7 @@ def counted_loop(body: Body, limit: Tensor, carry: Sequence[Tensor], rows: Seque
         inner = region(graph, "body")
         step = inner.param(tensor(INDEX, ()), None, "t")
         carried = [inner.param(entry_type(v.value.type), None, "s") for v in carry]
-        row_params = [inner.param(_row(v.value.type), None, "x") for v in rows]
+        row_params = [inner.param(row_type(v.value.type), None, "x") for v in rows]
         reserve(graph, ("Enter", "Merge"), len(carried) + 1)
         with graph.region(inner):
             views = [graph.view(v, "Identity") for v in (step, *carried)]
@@ -142,11 +142,6 @@ def counted_loop(body: Body, limit: Tensor, carry: Sequence[Tensor], rows: Seque
     stacks = [graph.view(v, "TensorArrayStack/TensorArrayGatherV3", "TensorArrayGatherV3")
               for v in node.results[len(carry):-1]]
     return final, stacks
-
-
-def _row(t: Type) -> Type:
-    assert isinstance(t, TensorType)
-    return t.with_shape(None if t.shape is None else t.shape[1:])
 
 
 def branch(graph: Graph, make: Callable[[], Any], pred: Tensor, strict: bool) -> tuple[Builder, Any, list[Any]]:

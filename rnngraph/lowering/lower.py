@@ -149,7 +149,7 @@ class Region:
     def add(self, node: Node) -> None:
         """A sum that stands alone: what `fuse` left for a loop to do in place, where no loop does."""
         out = self.place(node.results[0])
-        self.steps.append(nests.total(self.views[node.operands[0]], self.views[node.operands[1]], out))
+        self.steps.append(nests.single(node, [self.views[v] for v in node.operands], out))
         self.views[node.results[0]] = out
 
     def division(self, node: Node) -> None:

@@ -204,52 +204,36 @@ def _reduced(reduction: Node | None, rank: int) -> tuple[bool, ...]:
     return tuple(i in gone for i in range(rank))
 
 
+def _everywhere(target: View, make: Callable[[_Puller, Index], int], label: str) -> Nest:
+    """A nest over all elements of `target`; `make` gives the term that is written to each."""
+    here = tuple(Place(k, 1, 0) for k in range(len(target.shape)))
+    puller = _Puller({}, target.shape)
+    store = Store(puller.access(target, here), make(puller, here))
+    return collapsed(Nest(target.shape, (False,) * len(here), tuple(puller.accesses), tuple(puller.terms), (store,), label))
+
+
 def copy(source: View, target: View, label: str = "copy") -> Nest:
     """A nest that copies a view."""
-    rank = len(target.shape)
-    here = tuple(Place(k, 1, 0) for k in range(rank))
-    puller = _Puller({}, target.shape)
-    term = puller.load(source, here)
-    return collapsed(Nest(target.shape, (False,) * rank, tuple(puller.accesses), tuple(puller.terms),
-                          (Store(puller.access(target, here), term),), label))
+    return _everywhere(target, lambda puller, here: puller.load(source, here), label)
 
 
 def single(node: Node, operands: Sequence[View], target: View) -> Nest:
     """The nest of one elementwise node."""
-    here = tuple(Place(k, 1, 0) for k in range(len(target.shape)))
-    puller = _Puller({}, target.shape)
-    term = puller.term(node.op.name, [puller.load(v, here) for v in operands], _frozen(node))
-    return collapsed(Nest(target.shape, (False,) * len(target.shape), tuple(puller.accesses), tuple(puller.terms),
-                          (Store(puller.access(target, here), term),), node.op.name))
+    return _everywhere(target, lambda puller, here: puller.term(
+        node.op.name, [puller.load(v, here) for v in operands], _frozen(node)), node.op.name)
 
 
 def nonzero(x: View, target: View) -> Nest:
     """A nest that says where a view is not 0."""
-    here = tuple(Place(k, 1, 0) for k in range(len(target.shape)))
-    puller = _Puller({}, target.shape)
-    zero = puller.term("const", (), (0, x.dtype.name))
-    term = puller.term("not_equal", (puller.load(x, here), zero), ())
-    return collapsed(Nest(target.shape, (False,) * len(target.shape), tuple(puller.accesses), tuple(puller.terms),
-                          (Store(puller.access(target, here), term),), "not_equal"))
-
-
-def total(a: View, b: View, target: View) -> Nest:
-    """A nest that adds two views."""
-    here = tuple(Place(k, 1, 0) for k in range(len(target.shape)))
-    puller = _Puller({}, target.shape)
-    term = puller.term("add", (puller.load(a, here), puller.load(b, here)), ())
-    return collapsed(Nest(target.shape, (False,) * len(target.shape), tuple(puller.accesses), tuple(puller.terms),
-                          (Store(puller.access(target, here), term),), "add"))
+    def differs(puller: _Puller, here: Index) -> int:
+        zero = puller.term("const", (), (0, x.dtype.name))
+        return puller.term("not_equal", (puller.load(x, here), zero), ())
+    return _everywhere(target, differs, "not_equal")
 
 
 def fill(value: object, target: View) -> Nest:
     """A nest that writes one value everywhere."""
-    rank = len(target.shape)
-    here = tuple(Place(k, 1, 0) for k in range(rank))
-    puller = _Puller({}, target.shape)
-    term = puller.term("const", (), (value, target.dtype.name))
-    return collapsed(Nest(target.shape, (False,) * rank, (), tuple(puller.terms),
-                          (Store(puller.access(target, here), term),), "fill"))
+    return _everywhere(target, lambda puller, here: puller.term("const", (), (value, target.dtype.name)), "fill")
 
 
 def numbers(dims: Sequence[Dim], target: View) -> list[Nest]:

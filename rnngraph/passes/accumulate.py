@@ -25,9 +25,6 @@ from rnngraph.passes.known import fixed
 from rnngraph.passes.loop_pass import LoopPass
 from rnngraph.passes.regions import Edit
 
-REASSOCIATES = True
-"""`exact=True` drops this pass."""
-
 
 class _Sum(NamedTuple):
     carry: int

@@ -189,20 +189,20 @@ class _Pruner:
         return [v if v is not None else old for v, old in zip(done.old, node.results, strict=True)]
 
 
-def prune(graph: Graph, keep_effects: bool = False, targets: Iterable[Node] = (), closed: bool = False) -> Graph:
-    """A copy of `graph` without what is dead."""
+def _pruned(graph: Graph, targets: Iterable[Node], keep_effects: bool, closed: bool) -> tuple[Graph, Rebuilder]:
     live = analyse(graph, graph.results, targets, keep_effects)
     pruner = _Pruner(closed)
     pruner.lives.append(live)
     rb = Rebuilder(pruner.rule)
-    return rb.graph(graph, roots=live.nodes)
+    return rb.graph(graph, roots=live.nodes), rb
+
+
+def prune(graph: Graph, keep_effects: bool = False, targets: Iterable[Node] = (), closed: bool = False) -> Graph:
+    """A copy of `graph` without what is dead."""
+    return _pruned(graph, targets, keep_effects, closed)[0]
 
 
 def prune_targets(graph: Graph, targets: Sequence[Node]) -> tuple[Graph, list[Node]]:
     """Prune an open graph for its results and target nodes; also the copies of the targets."""
-    live = analyse(graph, graph.results, targets, False)
-    pruner = _Pruner(False)
-    pruner.lives.append(live)
-    rb = Rebuilder(pruner.rule)
-    pruned = rb.graph(graph, roots=live.nodes)
+    pruned, rb = _pruned(graph, targets, False, False)
     return pruned, [n for t in targets for n in rb.nodes[t]]

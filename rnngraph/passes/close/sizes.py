@@ -22,7 +22,7 @@ from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, minimum, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
-from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols
+from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols, row_type
 from rnngraph.passes.close.facts import Conflict, Facts, Learned, bound_in
 
 
@@ -362,7 +362,7 @@ class Closer:
             body = which == len(node.regions) - 1
             if body:
                 for old, outer in zip(p.body_rows, p.rows, strict=True):
-                    params.append(inner.param(inner.sized(_row(new[outer].type)), None, old.hint))
+                    params.append(inner.param(inner.sized(row_type(new[outer].type)), None, old.hint))
             captured = [inner.local(new[v]) for v in p.captures]
             self.body(inner, region, region.params, [*params, *captured])
             regions.append(inner)
@@ -416,13 +416,6 @@ def _filled(builder: ClosingBuilder, t: Type, inside: set[Symbol]) -> Value:
 
 def _rank(t: Type) -> int:
     return len(t.shape) if isinstance(t, TensorType) and t.shape is not None else 1
-
-
-def _row(t: Type) -> Type:
-    if isinstance(t, ListType):
-        return t.element
-    assert isinstance(t, TensorType)
-    return t.with_shape(None if t.shape is None else t.shape[1:])
 
 
 def _own(t: Type, fresh: dict[Symbol, Symbol], inner: ClosingBuilder) -> Type:
