@@ -48,7 +48,7 @@ def _value_type(t: Type) -> Type:
 
 
 def _add(a: Value, b: Value) -> Value:
-    return call("list_sum" if isinstance(a.type, ListType) else "add", a, b)
+    return call("list_sum" if isinstance(a.type, ListType) else "cotangent_sum", a, b)
 
 
 class _Slots:

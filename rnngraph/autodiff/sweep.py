@@ -86,7 +86,7 @@ def summed(parts: Sequence[Cotangent]) -> Cotangent | None:
         return Rows.joined(pairs)
     total = dense(parts[0])
     for part in parts[1:]:
-        total = call("list_sum" if isinstance(total.type, ListType) else "add", total, dense(part))
+        total = call("list_sum" if isinstance(total.type, ListType) else "cotangent_sum", total, dense(part))
     return total
 
 

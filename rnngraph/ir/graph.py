@@ -177,7 +177,7 @@ class OpenSizes:
         """A size that has a name is taken for one (>= 0); nothing else is known of it."""
         if isinstance(a, int) and isinstance(b, int):
             return a == b if relation == "==" else a >= b
-        return True if relation == ">=" else None
+        return True if relation == ">=" and a is not None else None
 
     def fresh(self, hint: str) -> Dim:
         """A symbol bound at the result."""

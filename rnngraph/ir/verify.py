@@ -45,8 +45,10 @@ class StrictSizes:
         """Guards and checks see to it."""
 
     def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
-        """As close decided: what is not provably equal is not; what is named as a size is one."""
-        return a == b if relation == "==" else True
+        """As close decided: what is named as a size is one; what is not provably equal, only running tells."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a == b if relation == "==" else a >= b
+        return True if relation == ">=" or a == b else None
 
     def fresh(self, hint: str) -> Dim:
         """A new symbol, which stands for one that the node binds."""

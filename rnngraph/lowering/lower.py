@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rnngraph.ir.graph import Node, Value
-from rnngraph.ir.sizes import Dim, Symbol, add, mul, product, symbols
+from rnngraph.ir.sizes import Dim, Expr, Symbol, add, mul, product
 from rnngraph.ir.types import DType, bool_
-from rnngraph.ir.walk import dims
 from rnngraph.lowering import nests, products
 from rnngraph.lowering.plan import (
     Arg,
+    Bind,
     Branch,
     Check,
     CheckRange,
@@ -32,6 +32,7 @@ from rnngraph.lowering.plan import (
     Take,
     View,
     Work,
+    plan_of,
     row_major,
     whole,
 )
@@ -87,6 +88,7 @@ class Region:
         self.parent = parent
         self.outer = dict(outer or {})
         self.steps: list[Step] = []
+        self.bound: set[Symbol] = set()
         self.views: dict[Value, View] = {}
         self.places: dict[Value, View] = {}
         self.packs: dict[tuple[Value, str], Work] = {}
@@ -123,8 +125,21 @@ class Region:
             self.nodes_one(node)
 
     def nodes_one(self, node: Node) -> None:
-        """Lower one node."""
+        """Lower one node. In a region, the numbers that it makes may be sizes that later nodes name."""
         RULES[node.op.name](self, node)
+        if self.parent is not None and node.graph.binds:
+            for value in node.results:
+                self.bind(value)
+
+    def bind(self, value: Value) -> None:
+        """Bind the sizes that a value's elements are, where this region binds them."""
+        for i, d in enumerate(value.content or ()):
+            symbol = d.symbol if isinstance(d, Expr) else None
+            if symbol is not None and symbol in value.graph.binds and symbol not in self.bound:
+                self.bound.add(symbol)
+                view = self.views[value]
+                place = add(view.offset, mul(i, view.strides[0])) if view.shape else view.offset
+                self.steps.append(Bind(symbol, View(view.base, view.dtype, (), (), place)))
 
     def plan_concats(self, nodes: Sequence[Node]) -> None:
         """Let what a concat joins be written into it directly."""
@@ -439,33 +454,7 @@ def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Valu
     top.nodes(nodes)
     for value, view in zip(outputs, targets, strict=True):
         top.settle(value, view)
-    used = mentioned_symbols(nodes, inputs, outputs)
-    return Plan(tuple(inputs), tuple(outputs), tuple(top.steps), used, tuple(shared.nodes), shared.constants)
+    return plan_of(inputs, outputs, top.steps, shared.nodes, shared.constants)
 
 
-def mentioned_symbols(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value]) -> tuple[Symbol, ...]:
-    """Every symbol that a stretch may name, regions included, in a fixed order."""
-    found: dict[Symbol, None] = {}
-
-    def note(value: Value) -> None:
-        for d in (*dims(value.type), *(value.content or ())):
-            found.update(dict.fromkeys(symbols(d)))
-
-    stack = list(nodes)
-    for value in (*inputs, *outputs):
-        note(value)
-    while stack:
-        node = stack.pop()
-        for value in (*node.operands, *node.results):
-            note(value)
-        for attr in ("starts", "sizes", "dims"):
-            for d in node.attrs.get(attr) or ():
-                found.update(dict.fromkeys(symbols(d)))
-        for region in node.regions:
-            for p in region.params:
-                note(p)
-            stack.extend(region.nodes)
-    return tuple(sorted(found, key=lambda s: s.serial))
-
-
-__all__ = ["RULES", "Lowering", "Region", "lower", "mentioned_symbols"]
+__all__ = ["RULES", "Lowering", "Region", "lower"]

@@ -42,8 +42,7 @@ def _through_expand(node: Node, index: Index) -> Index:
 
 def _through_squeeze(node: Node, index: Index) -> Index:
     shape = node.operands[0].shape
-    axes = node.attrs["axes"]
-    gone = {a % len(shape) for a in axes} if axes is not None else {i for i, d in enumerate(shape) if d == 1}
+    gone = {a % len(shape) for a in node.attrs["axes"]}
     rest = iter(index)
     return tuple(FIRST if i in gone else next(rest) for i in range(len(shape)))
 

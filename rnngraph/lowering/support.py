@@ -28,6 +28,8 @@ def why_host(node: Node, inside: bool = False) -> str | None:
         return _loop(node, inside)
     if node.op.name == "if":
         return _branches(node)
+    if node.op.name == "check_sizes" and None in (node.operands[0].content or (None,)):
+        return "the sizes that it compares have no names"
     if node.op.name == "assert" and isinstance(node.op.kind, Effect) and node.operands[0].type.dtype.name != "bool":
         return "the condition is not bool"
     return None

@@ -66,11 +66,11 @@ def row_type(t: Type) -> Type:
 
 
 def stack_type(t: Type, length: Dim, bound: set[Symbol], is_open: bool = False) -> Type:
-    """The type of the stack of rows of type `t`; a list if the row's sizes are bound inside the loop.
+    """The type of the stack of rows of type `t`; a list if the row's sizes are bound inside the loop, or its rank unknown.
 
     In an open graph sizes are not settled yet: there, such sizes are unknown, and close makes the list.
     """
-    if isinstance(t, TensorType) and (is_open or not type_symbols(t) & bound):
+    if isinstance(t, TensorType) and (is_open or (t.shape is not None and not type_symbols(t) & bound)):
         shape = None if t.shape is None else (length, *(None if set(symbols(d)) & bound else d for d in t.shape))
         return t.with_shape(shape)
     return ListType(map_dims(t, lambda d: None if set(symbols(d)) & bound else d), length)

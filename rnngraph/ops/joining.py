@@ -243,8 +243,8 @@ def _tile_type(site: Site) -> TensorType:
     x, times = site.tensor(0), _multiples(site, "tile")
     if times is None:
         return x if x.shape is None else x.with_shape(tuple(site.sizes.fresh("n") for _ in x.shape))
-    times = [sure(site.sizes, m) for m in times]
-    sizes = [mul(d, m) for d, m in zip(x.shape or (None,) * len(times), times, strict=True)]
+    known = [sure(site.sizes, m) for m in times]
+    sizes = [mul(d, m) for d, m in zip(x.shape or (None,) * len(known), known, strict=True)]
     return x.with_shape(tuple(site.sizes.fresh("n") if d is None else d for d in sizes))
 
 

@@ -50,7 +50,7 @@ class _Sizes(ClosingSizes):
     def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
         """See `ClosingSizes`."""
         if self.settled and isinstance(self.builder.facts, _Nothing):
-            return a == b if relation == "==" else True
+            return True if relation == ">=" or a == b else None
         return super().holds(relation, a, b)
 
 

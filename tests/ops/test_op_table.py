@@ -31,6 +31,10 @@ def node_results(name: str, operands: Sequence[Value], attrs: dict[str, Any]) ->
     return call_node(name, *operands, **attrs).results
 
 
+RANK_BY_SIZES = {"squeeze_ones"}
+"""Ops whose result has a rank only where sizes are known."""
+
+
 @pytest.mark.parametrize("name", sorted(OPS))
 def test_is_documented(name: str) -> None:
     op = OPS[name]
@@ -157,7 +161,7 @@ def test_gradient(name: str, i: int) -> None:
 def test_gradient_of_unknown_sizes(name: str, i: int) -> None:
     """Rules need no more than ranks: the same derivatives where the graph knows no sizes."""
     sample = samples_of(name)[i]
-    if not is_real(name, sample):
+    if not is_real(name, sample) or name in RANK_BY_SIZES:
         return
     sure, unsure = Derivatives(name, sample), Derivatives(name, sample, vaguely=True)
     for known, found in ((sure.first, unsure.first), (sure.second, unsure.second)):

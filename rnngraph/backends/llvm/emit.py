@@ -18,6 +18,7 @@ from rnngraph.ir.types import DType
 from rnngraph.lowering.buffers import Arena, arrange
 from rnngraph.lowering.plan import (
     Arg,
+    Bind,
     Branch,
     Check,
     CheckRange,
@@ -282,6 +283,10 @@ class Emitter:
         wrong = {"==": "ne", ">=": "slt"}[step.relation]
         self.failing(self.f.compare(wrong, self.dim(step.left), self.dim(step.right)), step.node)
 
+    def bind(self, step: Bind) -> None:
+        """A size for the steps that follow."""
+        self.symbols[step.symbol] = self.integer(step.x.dtype, self.at(step.x))
+
     def check_range(self, step: CheckRange) -> None:
         """Fail unless in range."""
         limit = self.integer(step.limit.dtype, self.at(step.limit))
@@ -388,5 +393,5 @@ class Emitter:
 
 RULES: dict[type, Callable[..., None]] = {
     Nest: Emitter.nest, Pack: Emitter.pack, Gemm: Emitter.product, Take: Emitter.take, Put: Emitter.put, Arg: Emitter.arg,
-    Check: Emitter.check, CheckSizes: Emitter.check_sizes, CheckRange: Emitter.check_range, Fail: Emitter.fail,
-    Loop: Emitter.loop, Branch: Emitter.branch}
+    Check: Emitter.check, CheckSizes: Emitter.check_sizes, CheckRange: Emitter.check_range, Bind: Emitter.bind,
+    Fail: Emitter.fail, Loop: Emitter.loop, Branch: Emitter.branch}

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import Any, NoReturn, Union
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from rnngraph.backends.llvm import cache
 from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.explain import native_steps
 from rnngraph.backends.llvm.gemm import GemmEmitter
-from rnngraph.backends.llvm.native import Segment
+from rnngraph.backends.llvm.native import Segment, SizeError
 from rnngraph.backends.llvm.target import Library, Target
 from rnngraph.backends.llvm.text import Module
 from rnngraph.ir.binders import executed, mentioned, require_bound, settled_by
@@ -195,7 +195,10 @@ class Program:
             return
         assert step.segment is not None
         inputs = [env[v] for v in step.inputs]
-        status, outputs = step.segment(inputs, sizes)
+        try:
+            status, outputs = step.segment(inputs, sizes)
+        except SizeError as error:
+            self.explain_failure(step.nodes, dict(zip(step.inputs, inputs, strict=True)), sizes, step.nodes[0], str(error))
         if status:
             given = dict(zip(step.inputs, inputs, strict=True))
             self.explain_failure(step.nodes, given, sizes, step.segment.plan.nodes[status - 1])
@@ -208,20 +211,23 @@ class Program:
     def run_grown(self, step: GrownStep, env: dict[Value, Any], sizes: dict[Symbol, int]) -> None:
         """Run a loop that grows."""
         node = step.grown.node
-        status = step.run(env, sizes)
+        try:
+            status = step.run(env, sizes)
+        except SizeError as error:
+            self.explain_failure([node], dict(env), sizes, node, str(error))
         if status:
             self.explain_failure([node], dict(env), sizes, step.grown.plan.nodes[status - 1])
         for value in node.results:
             bind(value, env[value], sizes, self.own)
 
-    def explain_failure(self, nodes: Sequence[Node], env: dict[Value, Any], sizes: dict[Symbol, int],
-                        node: Node) -> None:
+    def explain_failure(self, nodes: Sequence[Node], env: dict[Value, Any], sizes: dict[Symbol, int], node: Node,
+                        why: str = "native code failed here") -> NoReturn:
         """Raise the error that the reference kernels raise for these inputs."""
         machine = Machine(dict(sizes))
         for n in nodes:
             machine.step(env, n, self.own)
-        raise errors.at_node(errors.InternalError(None, node, "native code failed here, but the reference kernels do not; "
-                                                  "please report it with the program"), node)
+        raise errors.at_node(errors.InternalError(None, node, f"{why}, but the reference kernels do not fail; please report "
+                                                  "it with the program"), node)
 
     def reports(self, loop: str = "") -> tuple[StepReport, ...]:
         """What each step is."""

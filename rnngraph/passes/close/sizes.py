@@ -259,7 +259,10 @@ class Closer:
             self.nodes[node] = made or tuple(dict.fromkeys(
                 [*before, *(m for n in node.after for m in self.nodes.get(n, ()))]))
             self.waits[node] = () if made else self.edges(builder, node)
-        builder.graph.results = tuple(builder.local(self.values[v]) for v in old.results)
+        results = [builder.local(self.values[v]) for v in old.results]
+        if builder.parent is None:
+            results = [self.dense(builder, new, v) for new, v in zip(results, old.results, strict=True)]
+        builder.graph.results = tuple(results)
 
     def results(self, builder: ClosingBuilder, node: Node) -> Sequence[Value]:
         """The closed values of a node's results."""
@@ -273,9 +276,7 @@ class Closer:
         listed = self.listed(builder, node, operands)
         if listed is not None:
             return listed
-        operands = [builder.plain("list_dense", [new]).results[0]
-                    if isinstance(new.type, ListType) and isinstance(old.type, TensorType) else new
-                    for new, old in zip(operands, node.operands, strict=True)]
+        operands = [self.dense(builder, new, old) for new, old in zip(operands, node.operands, strict=True)]
         after: tuple[Node, ...] = ()
         if node.op.effects != "pure" or node.op.fails:
             after = self.edges(builder, node)
@@ -293,11 +294,22 @@ class Closer:
         """Cotangents of histories whose rows turned out uneven are lists; the open graph took them for tensors."""
         if not any(isinstance(v.type, ListType) for v in operands):
             # What was a list when the node was made may have become rows of a tensor.
-            return operands if node.op.name == "list_dense" else None
+            if node.op.name == "list_dense":
+                return operands
+            name = {"list_sum": "cotangent_sum", "list_zeros_like": "zeros_like"}.get(node.op.name)
+            made: Sequence[Value] | None = None if name is None else builder.node(name, operands, name=node.name,
+                                                                                  origin=node.origin).results
+            return made
         if node.op.name in ("unbroadcast", "identity", "stop_gradient", "refine"):
             return operands[:1]
-        name = {"add": "list_sum", "zeros_like": "list_zeros_like"}.get(node.op.name)
+        name = {"cotangent_sum": "list_sum", "zeros_like": "list_zeros_like"}.get(node.op.name)
         return None if name is None else builder.plain(name, operands, name=node.name, origin=node.origin).results
+
+    def dense(self, builder: ClosingBuilder, new: Value, old: Value) -> Value:
+        """A value that the program takes for a tensor as one: rows of a loop whose sizes its steps decide are a list."""
+        if not isinstance(new.type, ListType) or not isinstance(old.type, TensorType):
+            return new
+        return builder.plain("list_dense", [new], origin=builder.origin).results[0]
 
     def attrs(self, node: Node) -> Mapping[str, Any]:
         """The attributes, with what is known of the parameters' sizes."""
