@@ -3,8 +3,8 @@
     a note -> the new checkpoint -> the state file that lists it -> the oldest ones go -> the note goes
 
 Wherever this is cut off, the state file lists checkpoints that exist. What is left over, the note tells the next save
-of the same prefix: a checkpoint that was not listed any more joins those that are kept, as the oldest; one that was to
-be deleted is deleted.
+of the same prefix: a checkpoint that was not listed any more joins those that are kept; one that was to be deleted is
+deleted.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Kept:
             return self.last, [], self._next_kept
         known = [(p, t) for p, t in self.last if p != path]
         new = [p for p in adopted if p != path and p not in dict(known)]
-        kept = [*((p, t) for p in new for t in get_checkpoint_mtimes([p])), *known, (path, time.time())]
+        kept = [*known, *((p, t) for p in new for t in get_checkpoint_mtimes([p])), (path, time.time())]
         doomed, next_kept = [], self._next_kept
         for oldest, written in kept[:-self._most]:
             if written > next_kept:
