@@ -149,10 +149,11 @@ def test_headers_that_do_not_fit_their_table(change: Callable[[dict[str, Any]], 
     model.refused(phrase)
 
 
-@pytest.mark.parametrize("notes", ["no JSON", "[1]", "3", '{"text": 3}', '{"text": {}}', '{"text": {"dtype": "string"}}',
-                                   '{"text": {"dtype": "nothing", "shape": []}}', '{"text": {"dtype": "string", "shape": [-1]}}',
-                                   '{"text": {"dtype": "string", "shape": "ab"}}', '{"text": {"dtype": "string", "shape": [7]}}',
-                                   '{"gone": {"dtype": "string", "shape": [1]}}'])
+@pytest.mark.parametrize("notes", [
+    "no JSON", "[1]", "3", '{"text": 3}', '{"text": {}}', '{"text": {"dtype": "string"}}',
+    '{"text": {"dtype": "nothing", "shape": []}}', '{"text": {"dtype": "string", "shape": [-1]}}',
+    '{"text": {"dtype": "string", "shape": "ab"}}', '{"text": {"dtype": "string", "shape": [7]}}',
+    '{"gone": {"dtype": "string", "shape": [1]}}'])
 def test_notes_of_files_without_checksums(notes: str) -> None:
     """Former versions noted strings and complex numbers alone. Whatever stands there, the error is a DataLossError."""
     text = tf.Variable(["a", "b"], name="text")
@@ -207,11 +208,10 @@ def test_what_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_wrong_variable_changes_no_other() -> None:
     model = Model()
-    save_file({"w": np.ones((3, 4), np.float32), "scalar": np.float64([1.0])}, FILE)
     saver = train.Saver([v for v in model.variables if v.op.name in ("w", "scalar")])
-    for error, stored in ((tf.errors.InvalidArgumentError, np.float64(1.0)), (tf.errors.InvalidArgumentError, np.float32([1, 2]))):
+    for stored in (np.float64(1.0), np.float32([1, 2])):
         save_file({"w": np.ones((3, 4), np.float32), "scalar": np.asarray(stored)}, FILE)
-        with pytest.raises(error, match="scalar"):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="scalar"):
             saver.restore(model.sess, "m")
         assert model.values() == model.before
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -146,6 +147,24 @@ def test_the_drafts_of_a_living_writer_stay() -> None:
         assert files.abandoned("", "m.saving") == []
         assert os.listdir() == [note]
     assert os.listdir() == []
+
+
+def test_savers_in_a_directory_take_turns() -> None:
+    events = []
+
+    def second() -> None:
+        with files.alone_in(""):
+            events.append("second")
+    thread = threading.Thread(target=second)
+
+    def write() -> None:
+        thread.start()
+        thread.join(0.1)
+        events.append("first")
+        write_arrays("m-1" + SUFFIX, {"v": np.ones(1)})
+    Kept(1, 1e4).save("m-1", "checkpoint", write, lambda paths: update_checkpoint_state("", "m-1", paths))
+    thread.join()
+    assert events == ["first", "second"]
 
 
 def test_what_another_process_lists_is_not_deleted() -> None:

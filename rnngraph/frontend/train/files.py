@@ -70,19 +70,36 @@ def announced(path: str, plan: Plan) -> Iterator[None]:
         remove(note)
 
 
+@contextmanager
+def alone_in(directory: str) -> Iterator[None]:
+    """Wait for the others who do this in a directory, and let others wait. May not be nested."""
+    handle = None
+    with suppress(OSError):  # Who may write there, and not read, does without.
+        handle = os.open(directory or ".", os.O_RDONLY)
+    try:
+        if handle is not None:
+            _lock(handle)
+        yield
+    finally:
+        if handle is not None:
+            # Not only by closing: a process that was forked meanwhile has the lock as well.
+            _lock(handle, free=True)
+            os.close(handle)
+
+
 def abandoned(directory: str, names: str) -> list[tuple[str, Plan]]:
     """The notes of dead writers, with what they were about to do. Their other drafts are removed.
 
     `names` is a regular expression of what they were drafts of.
     """
     pattern = re.compile(rf"(?:{names})\.[0-9a-f]{{16}}\.tmp")
-    with op_errors(f"{directory or '.'} cannot be read"):
-        drafts = [os.path.join(directory, name) for name in sorted(os.listdir(directory or ".")) if pattern.fullmatch(name)]
     found = []
-    for draft in drafts:
-        plan = _plan_of_dead(draft)
-        if plan is not None:
-            found.append((draft, plan))
+    with suppress(OSError):  # Where nothing can be listed, nothing is cleared.
+        for name in sorted(filter(pattern.fullmatch, os.listdir(directory or "."))):
+            draft = os.path.join(directory, name)
+            plan = _plan_of_dead(draft)
+            if plan is not None:
+                found.append((draft, plan))
     return found
 
 
@@ -110,13 +127,17 @@ def _locked(path: str) -> tuple[BinaryIO, str]:
     while True:
         draft = f"{path}.{secrets.token_hex(8)}.tmp"
         file = open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
-        if fcntl is not None:
-            with suppress(OSError):  # A file system without locks: `_plan_of_dead` gets none there either.
-                fcntl.flock(file, fcntl.LOCK_EX)
+        _lock(file.fileno())
         if os.fstat(file.fileno()).st_nlink:
             return file, draft
         # Before it was locked, someone took it for a dead one.
         file.close()
+
+
+def _lock(handle: int, free: bool = False) -> None:
+    if fcntl is not None:
+        with suppress(OSError):  # A file system without locks: `_plan_of_dead` gets none there either.
+            fcntl.flock(handle, fcntl.LOCK_UN if free else fcntl.LOCK_EX)
 
 
 def _plan_of_dead(draft: str) -> Plan | None:

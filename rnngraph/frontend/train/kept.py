@@ -22,7 +22,7 @@ from rnngraph.frontend.train.checkpoint import (
     get_checkpoint_mtimes,
     get_checkpoint_state,
 )
-from rnngraph.frontend.train.files import Plan, abandoned, announced, remove
+from rnngraph.frontend.train.files import Plan, abandoned, alone_in, announced, remove
 
 _NOTE = ".saving"
 
@@ -37,8 +37,17 @@ class Kept:
         self._next_kept = time.time() + hours * 3600
 
     def save(self, path: str, state_file: str, write: Callable[[], None], record: Callable[[list[str]], None]) -> None:
-        """Write the checkpoint `path`, record what is kept, delete what is not. If that fails, this stays as it was."""
-        directory, family = os.path.dirname(path), _family(path)
+        """Write the checkpoint `path`, record what is kept, delete what is not. If that fails, this stays as it was.
+
+        Savers in one directory take turns: else one might delete what the other is about to record.
+        """
+        directory = os.path.dirname(path)
+        with alone_in(directory):
+            self._save(directory, path, state_file, write, record)
+
+    def _save(self, directory: str, path: str, state_file: str, write: Callable[[], None],
+              record: Callable[[list[str]], None]) -> None:
+        family = _family(path)
         notes = abandoned(directory, _names(path, state_file))
         before = _listed(directory, state_file)
         adopted, stale = _left_over(directory, family, [plan for _, plan in notes], before)
@@ -50,7 +59,7 @@ class Kept:
                 remove(note)
             write()
             record([p for p, _ in kept])
-            # Another process may have saved one of these meanwhile.
+            # Another process may have saved one of these since this one did.
             listed = _listed(directory, state_file)
             for p in doomed:
                 if os.path.abspath(p) not in listed:
