@@ -149,6 +149,21 @@ def test_the_drafts_of_a_living_writer_stay() -> None:
     assert os.listdir() == []
 
 
+def test_a_draft_that_was_taken_for_a_dead_one_is_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, seen = files._lock, []
+
+    def late(handle: int) -> None:
+        if not seen:
+            seen.extend(os.listdir())
+            assert files.abandoned("", "f") == []
+            assert os.listdir() == []
+        real(handle)
+    monkeypatch.setattr(files, "_lock", late)
+    files.write_atomically("f", b"content")
+    assert os.listdir() == ["f"]
+    assert len(seen) == 1
+
+
 def test_savers_in_a_directory_take_turns() -> None:
     events = []
 

@@ -128,7 +128,7 @@ def _locked(path: str) -> tuple[BinaryIO, str]:
         draft = f"{path}.{secrets.token_hex(8)}.tmp"
         file = open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb")
         _lock(file.fileno())
-        if os.fstat(file.fileno()).st_nlink:
+        if os.path.exists(draft):
             return file, draft
         # Before it was locked, someone took it for a dead one.
         file.close()
