@@ -116,8 +116,10 @@ def test_checkpoints_of_an_earlier_program_stay() -> None:
 
 def test_drafts() -> None:
     token = "0123456789abcdef"
-    mine = [f"m-1.safetensors.{token}.tmp", f"m.safetensors.{token}.tmp", f"checkpoint.{token}.tmp", f"m.saving.{token}.tmp"]
-    others = [f"mm-1.safetensors.{token}.tmp", "m-1.safetensors.tmp", f"m-1.txt.{token}.tmp", f"m-x.safetensors.{token}.tmp"]
+    mine = [f"m-1.safetensors.{token}.tmp", f"m.safetensors.{token}.tmp", f"checkpoint.{token}.tmp",
+            f"m.checkpoint.saving.{token}.tmp"]
+    others = [f"mm-1.safetensors.{token}.tmp", "m-1.safetensors.tmp", f"m-1.txt.{token}.tmp", f"m-x.safetensors.{token}.tmp",
+              f"m.other.saving.{token}.tmp"]
     for name in mine + others:
         Path(name).write_bytes(b"{")
     save(Kept(1, 1e4), 1)
@@ -135,7 +137,8 @@ def test_a_note_of_a_stranger_deletes_nothing_else() -> None:
     os.mkdir("other")
     for name in ("n-1", "other/m-1", "m-7"):
         Path(name + SUFFIX).write_bytes(b"kept")
-    Path("m.saving.0123456789abcdef.tmp").write_text('{"doomed": ["n-1", "other/m-1", "../m-1", "m-1", 3], "written": "m-7"}')
+    for i, note in enumerate(['{"doomed": ["n-1", "other/m-1", "../m-1", "m-1", 3, "m-9"]}', '{"doomed": "m-7"}', '["m-7"]']):
+        Path(f"m.checkpoint.saving.{i:016x}.tmp").write_text(note)
     save(taken_over(), 2)
     assert sorted(os.listdir()) == ["checkpoint", "m-2.safetensors", "m-7.safetensors", "n-1.safetensors", "other"]
     assert os.listdir("other") == ["m-1.safetensors"]

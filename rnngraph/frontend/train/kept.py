@@ -53,7 +53,7 @@ class Kept:
         adopted, stale = _left_over(directory, family, [plan for _, plan in notes], before)
         kept, doomed, next_kept = self._rotated(path, adopted)
         doomed += stale
-        with announced(os.path.join(directory, family + _NOTE),
+        with announced(os.path.join(directory, f"{family}.{state_file}{_NOTE}"),
                        {"written": _inside(directory, [*adopted, path]), "doomed": _inside(directory, doomed)}):
             for note, _ in notes:
                 remove(note)
@@ -94,8 +94,9 @@ def _family(path: str) -> str:
 
 def _names(path: str, state_file: str) -> str:
     """A regular expression of the files that are written for this prefix."""
-    family = re.escape(_family(path))
-    return rf"{family}(-\d+)?{re.escape(SUFFIX)}|{family}{re.escape(_NOTE)}|{re.escape(state_file)}"
+    family, state = re.escape(_family(path)), re.escape(state_file)
+    # A note is about one state file: what is not in that one may well be in another.
+    return rf"{family}(-\d+)?{re.escape(SUFFIX)}|{family}\.{state}{re.escape(_NOTE)}|{state}"
 
 
 def _listed(directory: str, state_file: str) -> set[str]:
