@@ -46,7 +46,7 @@ def taken_over() -> Kept:
 
 
 def killed_at(call: int) -> bool:
-    """A process saves m-1, m-2, m-3 and dies before its call number `call` that changes the folder; whether it did."""
+    """A process saves m-1 and m-2 and dies before its call number `call` that changes the folder; whether it did."""
     child = os.fork()
     if child == 0:
         left = [call]
@@ -60,11 +60,17 @@ def killed_at(call: int) -> bool:
             return change
         for name in ("open", "fsync", "replace", "unlink", "remove"):
             setattr(os, name, deadly(getattr(os, name)))
-        kept = Kept(1, 1e4)
-        for step in (1, 2, 3):
-            save(kept, step)
-        os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        failed = 1
+        try:
+            kept = Kept(1, 1e4)
+            save(kept, 1)
+            save(kept, 2)
+            failed = 0
+        finally:
+            os._exit(failed)  # this is a copy of the test's process
+    status = os.waitpid(child, 0)[1]
+    assert os.WIFSIGNALED(status) or status == 0
+    return os.WIFSIGNALED(status)
 
 
 def test_kills_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,8 +92,8 @@ def test_kills_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         save(taken_over(), 4)
         assert sorted(os.listdir()) == ["checkpoint", "m-4.safetensors"], calls
         assert train.latest_checkpoint("") == "m-4"
-    assert ends == {None, "m-1", "m-2", "m-3"}
-    assert calls > 30
+    assert ends == {None, "m-1", "m-2"}
+    assert calls > 20
 
 
 @pytest.mark.parametrize("most, left", [(0, []), (1, ["m-3"]), (2, ["m-2", "m-3"]), (3, ["m-1", "m-2", "m-3"])])
