@@ -282,7 +282,12 @@ class BaseSession:
 
     def load_variable(self, key: str, value: Any) -> None:
         """Set a variable's value in this session."""
-        self._store[key] = np.array(value)
+        self.load_variables({key: value})
+
+    def load_variables(self, values: Mapping[str, Any]) -> None:
+        """Set variables' values in this session, all in one step that a signal cannot split."""
+        self._check_open()
+        self._store.update({key: np.array(value) for key, value in values.items()})
 
     def partial_run(self, *args: Any, **kwargs: Any) -> Any:
         """Not offered."""
