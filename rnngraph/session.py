@@ -22,7 +22,7 @@ from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph,
 from rnngraph.frontend.indexed_slices import IndexedSlices, IndexedSlicesValue
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.types import RefType
-from rnngraph.passes.close.driver import Closed, Opened, bind, close, counts, open_part
+from rnngraph.passes.close.driver import Closed, Opened, Target, bind, close, counts, open_part
 from rnngraph.runtime.interface import Executable, Options, Report
 
 
@@ -156,14 +156,14 @@ class BaseSession:
         if not self._graph.get_operations():
             raise RuntimeError("The Session graph is empty.  Add operations to the graph before calling run().")
 
-    def _evaluate(self, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value],
+    def _evaluate(self, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value],
                   arrays: Sequence[Any]) -> list[Any]:
         fed = {v: a for v, a in zip(feeds, arrays, strict=True)}
         inner = [v for v in values if v not in fed]
         found = dict(zip(inner, self._compute(inner, targets, feeds, arrays), strict=True)) if inner or targets else {}
         return [fed[v] if v in fed else found[v] for v in values]
 
-    def _compute(self, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value],
+    def _compute(self, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value],
                  arrays: Sequence[Any]) -> list[Any]:
         store: Mapping[str, Any] = self._store
         # A fed variable is one whose value is another for this run.
@@ -176,7 +176,7 @@ class BaseSession:
         variant = self._variant(prepared, arrays, store)
         return self._call(variant, arrays, store, len(values))
 
-    def _prepare(self, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value]) -> _Prepared:
+    def _prepare(self, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value]) -> _Prepared:
         key = (tuple(values), tuple(targets), tuple(feeds))
         found = self._prepared.get(key)
         if found is None:
@@ -388,7 +388,7 @@ class _Fetches:
     def __init__(self, graph: Graph, fetches: Any) -> None:
         self.graph = graph
         self.values: list[Value] = []
-        self.targets: list[Node] = []
+        self.targets: list[Target] = []
         self._index: dict[Value, int] = {}
         self._pack = self._plan(fetches)
 
@@ -419,7 +419,8 @@ class _Fetches:
                              "from the loop's body or the branch, and fetch the result.")
         if isinstance(element, Operation):
             if element.node is not None:
-                self.targets.append(element.node)
+                # To TensorFlow a result of a loop or branch is an op of its own.
+                self.targets += [t.value for t in element.outputs] if element.node.regions else [element.node]
             return lambda r: None
         value = element.value
         if value not in self._index:
