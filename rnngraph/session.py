@@ -22,7 +22,8 @@ from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph,
 from rnngraph.frontend.indexed_slices import IndexedSlices, IndexedSlicesValue
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.types import RefType
-from rnngraph.passes.close.driver import Closed, Opened, Target, bind, close, counts, open_part
+from rnngraph.passes.close.driver import Closed, Opened, bind, close, counts, open_part
+from rnngraph.passes.close.prune import Target
 from rnngraph.runtime.interface import Executable, Options, Report
 
 

@@ -39,6 +39,9 @@ from rnngraph.lowering.plan import (
     Work,
 )
 
+INFINITY, NEGATIVE_INFINITY = "0x7FF0000000000000", "0xFFF0000000000000"
+"""As LLVM writes them, of either float type."""
+
 
 class Emitter:
     """Writes the `run` function of one plan."""
@@ -240,7 +243,7 @@ class Emitter:
                 f.store_raw(kind, value, place, step.x.dtype.size)
 
     def arg(self, step: Arg) -> None:
-        """Scan for the extreme element; the first of equals, and the first NaN."""
+        """Scan for the extreme element, the first of equals. No comparison holds of NaN, so a NaN is never better."""
         f, dtype = self.f, step.x.dtype
         outer, count, inner = (self.dim(d) for d in step.x.shape)
         kind, out_kind = memory_type(dtype.name), memory_type(step.out.dtype.name)
@@ -249,7 +252,10 @@ class Emitter:
         self.failing(f.value(f"and i1 {empty}, {wanted}"), step.node)
         with f.loop(0, outer) as i, f.loop(0, inner) as k:
             start = f.add(f.mul(f.mul(i, count), inner), k)
-            first = f.load_raw(kind, f.offset(kind, x, start), dtype.size)
+            if dtype.is_floating:
+                first = NEGATIVE_INFINITY if step.largest else INFINITY
+            else:
+                first = f.load_raw(kind, f.offset(kind, x, start), dtype.size)
             with f.loop_carrying(0, count, 1, [(kind, first), ("i64", "0")]) as loop:
                 value = f.load_raw(kind, f.offset(kind, x, f.add(start, f.mul(loop.index, inner))), dtype.size)
                 better = f.value(f"{self.order(dtype, step.largest)} {kind} {value}, {loop.values[0]}")

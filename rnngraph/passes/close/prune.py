@@ -18,7 +18,6 @@ from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import parts
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
 
-
 Target = Union[Node, Value]
 """What must run: a node, or what computes one value."""
 

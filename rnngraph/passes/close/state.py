@@ -4,9 +4,9 @@
 
 A read sees the writes that it is ordered after (through data or control edges), else the value before the run. Writes of
 one variable are chained in creation order. In a loop that writes a variable, a step sees the writes of the steps before
-it, also where it uses a read that was made outside (decision 7). In regions a variable that is only read is a capture, one that is written a
-carry (a result of an `if`). Which variables have a value when the run starts is known here, so `is_initialized` is a
-constant, and a read of one that has none is a `fail` node, which raises only if it is executed.
+it, also where it uses a read that was made outside (decision 7). In regions a variable that is only read is a capture,
+one that is written a carry (a result of an `if`). Which variables have a value when the run starts is known here, so
+`is_initialized` is a constant, and a read of one that has none is a `fail` node, which raises only if it is executed.
 """
 
 from __future__ import annotations
