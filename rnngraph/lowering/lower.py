@@ -20,6 +20,7 @@ from rnngraph.lowering.plan import (
     Check,
     CheckRange,
     CheckSizes,
+    Draw,
     Fail,
     Gemm,
     Input,
@@ -35,6 +36,7 @@ from rnngraph.lowering.plan import (
     row_major,
     whole,
 )
+from rnngraph.lowering.support import DRAWS
 from rnngraph.lowering.views import MAPS, reshaped
 from rnngraph.ops.contraction import Letters, is_product, roles
 
@@ -318,6 +320,16 @@ class Region:
             self.steps.append(nests.copy(made, out))
         self.views[node.results[0]] = out
 
+    def draw(self, node: Node) -> None:
+        """Random numbers."""
+        key = self.contiguous(self.views[node.operands[0]])
+        out = self.place(node.results[0])
+        made = out if out.contiguous else self.shared.tensor(out.dtype, out.shape)
+        self.steps.append(Draw(node.op.name, key, whole_at(made, (product(made.shape),))))
+        if made != out:
+            self.steps.append(nests.copy(made, out))
+        self.views[node.results[0]] = out
+
     def put(self, node: Node) -> None:
         """A copy of x with rows replaced or added to."""
         out = self.place(node.results[0])
@@ -419,7 +431,7 @@ RULES: dict[str, Callable[[Region, Node], None]] = {
     "put": Region.put, "put_add": Region.put, "argmax": Region.arg, "argmin": Region.arg,
     "check_range": Region.check_range, "check_sizes": Region.check_sizes, "assert": Region.check, "fail": Region.fail,
     "no_op": Region.nothing, "if": Region.branch, **dict.fromkeys(DIVISIONS, Region.division),
-    **dict.fromkeys(MAPS, Region.movement)}
+    **dict.fromkeys(DRAWS, Region.draw), **dict.fromkeys(MAPS, Region.movement)}
 """How the nodes of each op are lowered; `loops`, which stands on this module, adds its own."""
 
 

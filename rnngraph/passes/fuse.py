@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Union
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value
-from rnngraph.ir.op import Elementwise, Movement, Random, Reduction
+from rnngraph.ir.op import Elementwise, Movement, Reduction
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import KERNEL_DTYPES, TensorType
 from rnngraph.ir.walk import Rebuilder, order
@@ -48,9 +48,7 @@ def fusible(node: Node) -> bool:
     if not all(native_type(v) for v in (*node.operands, *node.results)):
         return False
     kind = node.op.kind
-    if isinstance(kind, (Reduction, Random)):
-        return not node.op.fails
-    if isinstance(kind, Elementwise):
+    if isinstance(kind, (Reduction, Elementwise)):
         return not node.op.fails
     return isinstance(kind, Movement) and node.op.name in MAPPED
 

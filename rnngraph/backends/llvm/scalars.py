@@ -199,6 +199,10 @@ class LLVMScalars:
             name = self.function.value(f"trunc {wide} {name} to {LLVM_TYPES[dtype]}")
         return self.select(inside, Scalar(name, dtype), self.typed(smallest, dtype))
 
+    def bitcast(self, x: Scalar, dtype: str) -> Scalar:
+        """The same bits as another dtype of that size."""
+        return self._emit(f"bitcast {x} to {LLVM_TYPES[dtype]}", dtype)
+
     # -- arithmetic
 
     def _arithmetic(self, name: str, x: Scalar, y: Scalar) -> Scalar:
@@ -364,11 +368,7 @@ class LLVMScalars:
     # -- building blocks of the transcendental functions
 
     def _bits(self, x: Scalar) -> Scalar:
-        integer = _FORMATS[x.dtype].integer
-        return self._emit(f"bitcast {x} to {LLVM_TYPES[integer]}", integer)
-
-    def _from_bits(self, bits: Scalar, dtype: str) -> Scalar:
-        return self._emit(f"bitcast {bits} to {LLVM_TYPES[dtype]}", dtype)
+        return self.bitcast(x, _FORMATS[x.dtype].integer)
 
     def _polynomial(self, x: Scalar, coefficients: Sequence[float]) -> Scalar:
         """Horner's rule: the vectoriser's interleaving and the processor overlap elements, not steps of one element."""
@@ -400,7 +400,7 @@ class LLVMScalars:
         """
         form = _FORMATS[dtype]
         exponent = self.add(bits, self.const(form.bias + extra - form.shifter_bits, bits))
-        return self._from_bits(self.shl(exponent, form.mantissa_bits), dtype)
+        return self.bitcast(self.shl(exponent, form.mantissa_bits), dtype)
 
     def _reduced_expm1(self, r: Scalar) -> Scalar:
         return self.fma(self.mul(r, r), self._polynomial(r, _FORMATS[r.dtype].exp), r)
@@ -422,8 +422,8 @@ class LLVMScalars:
         bits, r = self._nearest(self._clamp(x, *form.exp_range), 1 / math.log(2), form.ln2)
         total = self.add(bits, self.const(2 * form.bias - form.shifter_bits, bits))
         half = self.shr(total, 1)
-        first = self._from_bits(self.shl(half, form.mantissa_bits), x.dtype)
-        second = self._from_bits(self.shl(self.sub(total, half), form.mantissa_bits), x.dtype)
+        first = self.bitcast(self.shl(half, form.mantissa_bits), x.dtype)
+        second = self.bitcast(self.shl(self.sub(total, half), form.mantissa_bits), x.dtype)
         return self.mul(self.fma(first, self._reduced_expm1(r), first), second)
 
     def _expm1_clamped(self, x: Scalar) -> Scalar:
@@ -480,7 +480,7 @@ class LLVMScalars:
         scaled = self.select(tiny, self.mul(x, self.const(2.0**scale_bits, x)), x)
         bits, exponent = self._split(scaled)
         shift = self.select(tiny, self.const(scale_bits, exponent), self.const(0, exponent))
-        f = self.sub(self._from_bits(bits, x.dtype), self.const(1.0, x))
+        f = self.sub(self.bitcast(bits, x.dtype), self.const(1.0, x))
         result = self._log_scaled(f, self.cast(self.cast(self.sub(exponent, shift), "int32"), x.dtype))
         return self._log_edges(x, result, 0.0)
 
@@ -496,7 +496,7 @@ class LLVMScalars:
         one = self.const(1.0, x)
         _, exponent = self._split(self.add(x, one))
         # 4 / 2**n rather than 1 / 2**n: the latter would be denormal for the largest n.
-        scale = self._from_bits(
+        scale = self.bitcast(
             self.shl(self.sub(self.const(form.bias + 2, exponent), exponent), form.mantissa_bits), x.dtype
         )
         quarter = self.const(0.25, x)
@@ -526,7 +526,7 @@ class LLVMScalars:
         cosine = self.fma(self.mul(z, z), self._polynomial(z, form.cos), start)
         odd = self.ne(self.bit_and(bits, self.const(1, bits)), self.const(0, bits))
         sign = self.shl(self.bit_and(bits, self.const(2, bits)), 8 * ITEM_BYTES[x.dtype] - 2)
-        return self._from_bits(self.bit_xor(self._bits(self.select(odd, cosine, sine)), sign), x.dtype)
+        return self.bitcast(self.bit_xor(self._bits(self.select(odd, cosine, sine)), sign), x.dtype)
 
     def erf(self, x: Scalar) -> Scalar:
         """The error function: x times a polynomial up to 1, 1 - exp(-polynomial) beyond."""
