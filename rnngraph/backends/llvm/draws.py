@@ -63,10 +63,12 @@ class Routine:
         kind = lookup(self.op).kind
         assert isinstance(kind, Random)
         # Read rather than computed: the cipher is a chain of sums, and LLVM's loop strength reduction spends seconds on
-        # one that begins with the loop's counter.
-        places = module.constant("places", f"[{CHUNK} x i64]", f"[{', '.join(f'i64 {i}' for i in range(CHUNK))}]")
+        # one that begins with the loop's counter. Joined by `or` (`first` is a multiple of CHUNK), which cannot carry:
+        # the upper word is the same for all.
+        places = module.constant("places", f"[{CHUNK} x i32]", f"[{', '.join(f'i32 {i}' for i in range(CHUNK))}]")
         with f.loop(0, CHUNK) as i:
-            place = s.add(f.load("int64", f.offset("i64", places, i)), Scalar("%first", "int64"))
+            within = s.cast(f.load("uint32", f.offset("i32", places, i)), "int64")
+            place = s.bit_or(Scalar("%first", "int64"), within)
             x, y = bits(s, (Scalar("%key0", "uint32"), Scalar("%key1", "uint32")), place)
             f.store(kind.scalar(s, x, y, dtype=self.dtype), f.offset(memory_type(self.dtype), "%to", i))
         f.ret()
