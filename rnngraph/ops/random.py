@@ -1,9 +1,9 @@
 """Random numbers as pure functions of a key and an element's index: Threefry-2x32 with 20 rounds.
 
 Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). A key is a vector of int64
-of any length (seeds, run counter, iteration of each enclosing loop, ...). Its elements are folded one after the other
-into a cipher key; enciphering the flat index of an element under it gives the 64 random bits of that element. Chunks,
-threads and hoisting therefore change nothing.
+of any length (seeds, run counter, iteration of each enclosing loop, ...). Its elements are folded into a cipher key: two
+zeros, then what the key so far makes of each. Enciphering the flat index of an element under it gives the 64 random bits
+of that element. Chunks, threads and hoisting therefore change nothing.
 
 The generator is written once, on the scalar protocol; the references run it on NumPy arrays through a small
 implementation of the few methods that it needs. It keeps to operations that IEEE 754 rounds in one way only (no fma, no
@@ -49,19 +49,9 @@ def threefry(s: Any, key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[An
     return x, y
 
 
-def _words(s: Any, x: Any) -> tuple[Any, Any]:
-    """The low and the high half of an int64."""
+def words(s: Any, x: Any) -> tuple[Any, Any]:
+    """The low and the high half of an int64: a counter of the cipher."""
     return s.cast(x, "uint32"), s.cast(s.shr(x, 32), "uint32")
-
-
-def folded(s: Any, words: tuple[Any, Any], element: Any) -> tuple[Any, Any]:
-    """The cipher key after one more element of an op's key; two zeros before the first."""
-    return threefry(s, words, _words(s, element))
-
-
-def bits(s: Any, cipher: tuple[Any, Any], index: Any) -> tuple[Any, Any]:
-    """The 64 random bits of an element under a cipher key, as two uint32 words."""
-    return threefry(s, cipher, _words(s, index))
 
 
 # --- numbers from bits -------------------------------------------------------------------------------------------
@@ -221,8 +211,8 @@ def drawn(numbers: Callable[..., Any], key: Any, shape: Sequence[int], *operands
     cipher = np.uint32(0), np.uint32(0)
     with np.errstate(all="ignore"):
         for element in key:
-            cipher = folded(_ARRAYS, cipher, np.int64(element))
-        found = numbers(_ARRAYS, *bits(_ARRAYS, cipher, places), *operands, **attrs)
+            cipher = threefry(_ARRAYS, cipher, words(_ARRAYS, np.int64(element)))
+        found = numbers(_ARRAYS, *threefry(_ARRAYS, cipher, words(_ARRAYS, places)), *operands, **attrs)
     return np.asarray(found).reshape(shape)
 
 

@@ -223,6 +223,7 @@ TABLE: dict[str, list[Sample]] = {
                        S(KEY, i32([5]), dtype=float64), S(KEY, i32([]), dtype=float32)],
     "random_normal": [S(KEY, i32(2, 3), dtype=float32), S(i64([]), i32([50]), dtype=float64)],
     "truncated_normal": [S(KEY, i32(2, 30), dtype=float32), S(KEY, i32([5]), dtype=float64)],
+    "random_gumbel": [S(KEY, i32(2, 3), dtype=float32), S(KEY, i32([50]), dtype=float64)],
     "random_int": [S(KEY, i64(-5), i64(5), i32(2, 3)), S(KEY, i32(0), i32(1 << 30), i32([4]), dtype=int32)],
     "random_shuffle": [S(KEY, floats(4, 2))], "multinomial": [S(KEY, floats(2, 3), i32(4))],
 }

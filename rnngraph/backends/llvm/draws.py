@@ -2,22 +2,23 @@
 
     void @draw_OP_TYPE(ptr key, i64 elements of the key, ptr out, i64 numbers)
 
-Objects that draw call it. So a program with a hundred initialisers compiles the cipher once a process (and the cache
-keeps it), and what is compiled for a shape is a call.
+Plans call it. So a program with a hundred initialisers compiles the cipher once a process (and the cache keeps it); what
+is compiled for a shape is a call.
+
+The loop is written with vectors, once for all numbers, and skips LLVM's optimiser: a vectorised loop would have a scalar
+one behind it for what remains, where LLVM's loop strength reduction spends seconds on the cipher's chain of sums.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from rnngraph.backends.llvm.scalars import LLVMScalars
-from rnngraph.backends.llvm.text import Function, Index, Module, Scalar, memory_type
+from rnngraph.backends.llvm.text import ITEM_BYTES, Function, Module, Scalar, memory_type, value_type
 from rnngraph.ir.op import Random, lookup
-from rnngraph.ops.random import bits, folded
-
-CHUNK = 64
-"""Numbers drawn at once: whole vectors, so that the compiler writes the body once, without a loop for what remains."""
+from rnngraph.ops.random import threefry, words
 
 
 @dataclass(frozen=True)
@@ -35,54 +36,54 @@ class Routine:
     def text(self, vector_bits: int) -> str:
         """The module that defines it."""
         module = Module(vector_bits)
-        kind = memory_type(self.dtype)
-        self._chunk(module)
         f = module.function(self.symbol, [("ptr noalias", "key"), ("i64", "elements"), ("ptr noalias", "out"),
                                           ("i64", "count")], "void")
-        cipher = _cipher(f)
-        rest = f.value(f"and i64 %count, {CHUNK - 1}")
-        whole = f.sub("%count", rest)
-        with f.loop(0, whole, CHUNK) as i:
-            _call_chunk(f, f.offset(kind, "%out", i), cipher, i)
-        with f.if_(f.compare("ne", rest, 0)):
-            last = f.alloca(kind, CHUNK)
-            _call_chunk(f, last, cipher, whole)
-            end = f.offset(kind, "%out", whole)
-            with f.loop(0, rest) as i:
-                number = f.load(self.dtype, f.offset(kind, last, i))
-                f.store(number, f.offset(kind, end, i))
+        lanes = vector_bits // 32  # a vector of the cipher's words
+        cipher = [_spread(f, word, lanes) for word in _cipher(f)]
+        rest = f.alloca(memory_type(self.dtype), lanes)
+        with f.loop(0, "%count", lanes) as i:
+            numbers = self._numbers(f, cipher, i)
+            remaining = f.sub("%count", i)
+            with f.if_else(f.compare("sge", remaining, lanes)) as whole:
+                self._store(f, numbers, f.offset(memory_type(self.dtype), "%out", i))
+                whole.otherwise()
+                self._store(f, numbers, rest)
+                with f.loop(0, remaining) as j:
+                    one = f.load(self.dtype, f.offset(memory_type(self.dtype), rest, j))
+                    f.store(one, f.offset(memory_type(self.dtype), "%out", f.add(i, j)))
         f.ret()
         return str(module)
 
-    def _chunk(self, module: Module) -> None:
-        """A function that draws the numbers of CHUNK places, beginning with `first`."""
-        f = module.function("chunk", [("ptr noalias", "to"), ("i32", "key0"), ("i32", "key1"), ("i64", "first")], "void",
-                            linkage="internal")
-        f.attributes = "noinline #0"
-        s: Any = LLVMScalars(f)
+    def _numbers(self, f: Function, cipher: Sequence[Scalar], first: str) -> Scalar:
+        """The numbers of a vector of places."""
+        lanes = cipher[0].lanes
+        s: Any = LLVMScalars(f, lanes=lanes)
+        low, high = (_spread(f, word, lanes) for word in words(LLVMScalars(f), Scalar(first, "int64")))
+        # `first` is a multiple of the number of lanes, so there is no carry from the low word into the high one.
+        places = Scalar(f"<{', '.join(f'i32 {lane}' for lane in range(lanes))}>", "uint32", lanes)
+        x, y = threefry(s, (cipher[0], cipher[1]), (s.bit_or(low, places), high))
         kind = lookup(self.op).kind
         assert isinstance(kind, Random)
-        # Read rather than computed: the cipher is a chain of sums, and LLVM's loop strength reduction spends seconds on
-        # one that begins with the loop's counter. Joined by `or` (`first` is a multiple of CHUNK), which cannot carry:
-        # the upper word is the same for all.
-        places = module.constant("places", f"[{CHUNK} x i32]", f"[{', '.join(f'i32 {i}' for i in range(CHUNK))}]")
-        with f.loop(0, CHUNK) as i:
-            within = s.cast(f.load("uint32", f.offset("i32", places, i)), "int64")
-            place = s.bit_or(Scalar("%first", "int64"), within)
-            x, y = bits(s, (Scalar("%key0", "uint32"), Scalar("%key1", "uint32")), place)
-            f.store(kind.scalar(s, x, y, dtype=self.dtype), f.offset(memory_type(self.dtype), "%to", i))
-        f.ret()
+        made: Scalar = kind.scalar(s, x, y, dtype=self.dtype)
+        return made
+
+    def _store(self, f: Function, numbers: Scalar, pointer: str) -> None:
+        f.store_raw(numbers.type, numbers.ssa, pointer, ITEM_BYTES[self.dtype])
 
 
-def _cipher(f: Function) -> list[str]:
-    """Fold the key's elements."""
+def _cipher(f: Function) -> list[Scalar]:
+    """The cipher key that the op's key makes."""
     s: Any = LLVMScalars(f)
     with f.loop_carrying(0, "%elements", 1, [("i32", "0"), ("i32", "0")]) as loop:
         x, y = (Scalar(v, "uint32") for v in loop.values)
-        x, y = folded(s, (x, y), f.load("int64", f.offset("i64", "%key", loop.index)))
+        x, y = threefry(s, (x, y), words(s, f.load("int64", f.offset("i64", "%key", loop.index))))
         loop.carry([x.ssa, y.ssa])
-    return loop.results
+    return [Scalar(v, "uint32") for v in loop.results]
 
 
-def _call_chunk(f: Function, to: str, cipher: list[str], first: Index) -> None:
-    f.call("void", "chunk", [("ptr", to), ("i32", cipher[0]), ("i32", cipher[1]), ("i64", first)], declare=False)
+def _spread(f: Function, x: Scalar, lanes: int) -> Scalar:
+    """A vector with x in each lane."""
+    kind = value_type(x.dtype, lanes)
+    first = f.value(f"insertelement {kind} poison, {x}, i64 0")
+    made = f.value(f"shufflevector {kind} {first}, {kind} poison, <{lanes} x i32> zeroinitializer")
+    return Scalar(made, x.dtype, lanes)

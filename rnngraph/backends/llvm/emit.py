@@ -399,5 +399,6 @@ class Emitter:
 
 RULES: dict[type, Callable[..., None]] = {
     Nest: Emitter.nest, Pack: Emitter.pack, Gemm: Emitter.product, Take: Emitter.take, Put: Emitter.put,
-    Draw: Emitter.draw, Arg: Emitter.arg, Check: Emitter.check, CheckSizes: Emitter.check_sizes, CheckRange: Emitter.check_range, Fail: Emitter.fail,
+    Draw: Emitter.draw, Arg: Emitter.arg, Check: Emitter.check,
+    CheckSizes: Emitter.check_sizes, CheckRange: Emitter.check_range, Fail: Emitter.fail,
     Loop: Emitter.loop, Branch: Emitter.branch}

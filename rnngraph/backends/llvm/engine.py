@@ -368,10 +368,10 @@ class LLVMEngine:
     def routine(self, routine: Routine) -> bytes:
         """The object of a routine, kept: plans of any shape share it."""
         if routine not in self.routines:
-            self.routines[routine] = self.compiled(routine.text(self.target.vector_bits))
+            self.routines[routine] = self.compiled("", routine.text(self.target.vector_bits))
         return self.routines[routine]
 
-    def compiled(self, optimised: str, verbatim: str = "") -> bytes:
+    def compiled(self, optimised: str, verbatim: str) -> bytes:
         """The object of two texts, from disk or from LLVM."""
         key = hashlib.sha256("\n".join([self.target.machine_key(), optimised, verbatim]).encode()).hexdigest()
         data = cache.load(key)
