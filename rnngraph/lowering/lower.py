@@ -6,8 +6,11 @@ rows of a stack, the next value of a carry. Movement is a view and costs nothing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.sizes import Dim, Symbol, add, mul, product, symbols
@@ -80,6 +83,21 @@ class Lowering:
         return Input(self.inputs[key])
 
 
+    def scalar(self, number: float, dtype: DType) -> View:
+        """A number among the data, so that programs that differ in it alone share their code."""
+        pool = self.constant(dtype, np.empty(0, dtype.numpy))
+        known = self.constants[pool.index].tolist()
+        if number not in known:
+            known.append(number)
+            self.constants[pool.index] = np.array(known, dtype.numpy)
+        return View(pool, dtype, (), (), known.index(number))
+
+
+def _simplifies(number: Any) -> bool:
+    """Whether the compiler should see a number: it makes less of sums with 0 and of factors that are powers of two."""
+    return not isinstance(number, float) or not math.isfinite(number) or math.frexp(number)[0] in (0.0, 0.5, -0.5)
+
+
 class Region:
     """Lowers one region. `outer` says which value of the region around a captured parameter is."""
 
@@ -144,6 +162,9 @@ class Region:
         """One nest."""
         region = node.regions[0]
         views = {p: self.views[v] for p, v in zip(region.params, node.operands, strict=True)}
+        for inner in region.nodes:
+            if inner.op.name == "constant" and not _simplifies(number := inner.attrs["value"].array.item()):
+                views[inner.results[0]] = self.shared.scalar(number, inner.results[0].type.dtype)
         out = [self.place(v) for v in node.results]
         self.steps.append(nests.nest(node, views, out))
         self.views.update(zip(node.results, out, strict=True))
