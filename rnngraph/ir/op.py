@@ -25,6 +25,10 @@ class SizeRules(Protocol):
 
     def same(self, a: Dim, b: Dim, what: str) -> Dim:
         """The common size of a and b, which must be equal. Raises ValueError (phrase: `Dimensions must be equal`)."""
+    def at_least(self, size: Dim, low: Dim, message: str) -> None:
+        """Demand that size >= low. `message`, with places {0} and {1} for the two, says what is wrong otherwise."""
+    def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
+        """Whether `a relation b`, with relation "==" or ">="; None where only running tells."""
     def fresh(self, hint: str) -> Dim:
         """A size that this node's execution decides: a new symbol bound at its result."""
 

@@ -390,10 +390,10 @@ class Region:
         self.steps.append(Check(whole_at(x, (product(x.shape),)), self.shared.node(node)))
 
     def check_sizes(self, node: Node) -> None:
-        """Two sizes that must be equal."""
+        """Two sizes that must compare as they say."""
         content = node.operands[0].content
         assert content is not None
-        self.steps.append(CheckSizes(content[0], content[1], self.shared.node(node)))
+        self.steps.append(CheckSizes(node.attrs["relation"], content[0], content[1], self.shared.node(node)))
 
     def fail(self, node: Node) -> None:
         """Always fails; its results have a place nobody reads."""

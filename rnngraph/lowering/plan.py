@@ -203,8 +203,9 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckSizes:
-    """Fail with `node` unless two sizes are equal."""
+    """Fail with `node` unless `left relation right`, with relation "==" or ">="."""
 
+    relation: str
     left: Dim
     right: Dim
     node: int

@@ -223,13 +223,14 @@ AS_SIZE = register(OpDef(
     infer=lambda site: (site.tensor(0),), content=_as_size_content, kind=Elementwise(lambda s, x: s.max(x, s.const(0, x))),
     reference=lambda call, x: np.maximum(x, 0).astype(x.dtype)))
 CHECK_SIZES = register(OpDef(
-    name="check_sizes", doc="Raises InvalidArgumentError unless two sizes, given as a vector of two, are equal.",
+    name="check_sizes", doc="Raises InvalidArgumentError with `message` (which has places {0} and {1} for them) unless two "
+    "sizes, given as a vector of two, compare as `relation` (== or >=) says.",
     infer=lambda site: (), reference=lambda call, pair: _check_sizes(call, pair), kind=Effect(), effects="host", fails=True,
-    attrs={"what": Attr("str", "")}))
+    attrs={"message": Attr("str"), "relation": Attr("str", "==")}))
 
 
 def _check_sizes(call: Call, pair: Any) -> tuple[()]:
-    if pair[0] != pair[1]:
-        raise InvalidArgumentError(None, call.node, f"Incompatible shapes: {pair[0]} and {pair[1]} must be equal for "
-                                                    f"{call.attrs['what']}")
+    left, right = (int(n) for n in pair)
+    if not (left == right if call.attrs["relation"] == "==" else left >= right):
+        raise InvalidArgumentError(None, call.node, call.attrs["message"].format(left, right))
     return ()

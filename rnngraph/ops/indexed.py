@@ -15,8 +15,8 @@ from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Call, Content, Host, Indexed, Kind, Site
 from rnngraph.ir.types import TensorType, as_dtype, int64
 from rnngraph.ops import contents
-from rnngraph.ops.build import flat, ints, inverse, number, shape_of, size_vector, transpose, zeros_like
-from rnngraph.ops.declare import INTS, REALS, check_kind, composite, declare, invalid
+from rnngraph.ops.build import flat, ints, inverse, number, shape_of, size_vector, sizes_in, transpose, zeros_like
+from rnngraph.ops.declare import INTS, REALS, check_kind, checked_size, composite, declare, invalid
 from rnngraph.ops.shapes import Shape, axis_of, merged, ranked, same_dtype, scalar_size, text
 
 
@@ -209,7 +209,7 @@ def _unsorted_type(site: Site) -> TensorType:
 
 
 def _unsorted(call: Call, data: Any, ids: Any, num: Any) -> Any:
-    check_indices(ids, int(num))
+    check_indices(ids, checked_size(num, "num_segments"))
     found = np.zeros((int(num), *data.shape[ids.ndim:]), data.dtype)
     np.add.at(found, ids, data)
     return found
@@ -217,9 +217,10 @@ def _unsorted(call: Call, data: Any, ids: Any, num: Any) -> Any:
 
 def _expand_unsorted(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
     data, ids, num = operands
-    if data.tensor.shape is None or ids.tensor.shape is None or num.content is None:
+    known = sizes_in(num)
+    if data.tensor.shape is None or ids.tensor.shape is None or known is None:
         return None
-    shape = size_vector((num.content[0], *data.shape[len(ids.shape):]))
+    shape = size_vector((known[0], *data.shape[len(ids.shape):]))
     return call("put_add", call("broadcast", number(0, data), shape), ids, data)
 
 

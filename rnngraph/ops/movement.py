@@ -13,13 +13,14 @@ from rnngraph.ir.sizes import Dim, floordiv, mul, product
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import contents
 from rnngraph.ops.build import inverse, shape_of
-from rnngraph.ops.declare import declare, invalid
+from rnngraph.ops.declare import checked_shape, declare, invalid
 from rnngraph.ops.shapes import (
     Shape,
     axes_of,
     axis_of,
     count,
     spelled,
+    sure,
     text,
     vector_shape,
 )
@@ -40,7 +41,7 @@ def _broadcast_type(site: Site) -> TensorType:
 
 def _broadcast(call: Call, x: Any, shape: Any) -> Any:
     try:
-        return np.broadcast_to(x, tuple(shape)).copy()
+        return np.broadcast_to(x, checked_shape(shape)).copy()
     except ValueError:
         raise invalid(f"Incompatible shapes: {list(x.shape)} cannot be broadcast to {list(shape)}") from None
 
@@ -72,6 +73,7 @@ def reshaped(site: Site, x: Shape, wanted: Shape) -> Shape:
     negative = [d for d in wanted if isinstance(d, int) and d < -1]
     if negative:
         raise ValueError(f"Dimension {negative[0]} must be >= 0 in the new shape {list(wanted)}.")
+    wanted = tuple(d if d == -1 else sure(site.sizes, d) for d in wanted)
     total, rest = count(x), product(d for i, d in enumerate(wanted) if i not in holes)
     found = [site.sizes.fresh("n") if d is None else d for d in wanted]
     if holes:
@@ -87,9 +89,11 @@ def _hole(site: Site, total: Dim, rest: Dim) -> Dim:
     """The size that -1 stands for."""
     if isinstance(total, int) and isinstance(rest, int) and (rest == 0 or total % rest):
         raise ValueError(f"Dimension size must be evenly divisible by {rest} but is {total} for reshape.")
-    size = floordiv(total, rest)
-    if size is None:
+    if rest is None or total is None or rest == 0:
         return site.sizes.fresh("n")
+    site.sizes.at_least(rest, 1, "reshape cannot infer the missing input size for an empty tensor unless all specified "
+                                 "input sizes are non-zero")
+    size = floordiv(total, rest)
     site.sizes.same(mul(size, rest), total, "the number of elements in reshape")
     return size
 
@@ -100,6 +104,9 @@ def _reshape_type(site: Site) -> TensorType:
 
 
 def _reshape(call: Call, x: Any, shape: Any) -> Any:
+    for i, n in enumerate(shape):
+        if n < -1:  # NumPy takes any negative number for "the rest"
+            raise invalid(f"size {i} must be non-negative, not {n}")
     try:
         return x.reshape(tuple(shape))
     except ValueError:

@@ -22,8 +22,18 @@ import numpy as np
 from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Call, Host, Random, Site
 from rnngraph.ir.types import DType, TensorType, as_dtype, float32, int64
-from rnngraph.ops.build import size_vector
-from rnngraph.ops.declare import FLOATS, INTS, check_kind, composite, declare, invalid, result_dtype
+from rnngraph.ops.build import size_vector, sizes_in
+from rnngraph.ops.declare import (
+    FLOATS,
+    INTS,
+    check_kind,
+    checked_shape,
+    checked_size,
+    composite,
+    declare,
+    invalid,
+    result_dtype,
+)
 from rnngraph.ops.shapes import ranked, same_dtype, scalar_size, vector_shape
 
 # --- the cipher, on the scalar protocol ---------------------------------------------------------------------------
@@ -206,7 +216,7 @@ _ARRAYS = SimpleNamespace(
 
 def drawn(numbers: Callable[..., Any], key: Any, shape: Sequence[int], *operands: Any, **attrs: Any) -> Any:
     """The numbers of an array of that shape; `numbers` makes one of its random bits."""
-    shape = tuple(int(d) for d in shape)
+    shape = checked_shape(shape)
     places = np.arange(int(np.prod(shape, dtype=np.int64)), dtype=np.int64)
     cipher = np.uint32(0), np.uint32(0)
     with np.errstate(all="ignore"):
@@ -284,10 +294,11 @@ def _multinomial_type(site: Site) -> TensorType:
 
 def _expand_multinomial(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
     key, logits, num = operands
-    if num.content is None or num.content[0] is None or logits.tensor.shape is None:
+    known = sizes_in(num)
+    if known is None or logits.tensor.shape is None:
         return None
     rows, classes = logits.shape
-    shape = size_vector((rows, num.content[0], classes))
+    shape = size_vector((rows, known[0], classes))
     noise = call("random_gumbel", key, shape, dtype=logits.type.dtype)
     return call("argmax", call("expand_dims", logits, axis=1) + noise, axis=2, dtype=attrs["dtype"])
 
@@ -295,7 +306,7 @@ def _expand_multinomial(operands: Sequence[Value], attrs: Mapping[str, Any]) -> 
 def _multinomial(run: Call, key: Any, logits: Any, num: Any) -> Any:
     """The class with the largest logit after each got Gumbel noise."""
     rows, classes = logits.shape
-    noise = drawn(gumbel, key, (rows, int(num), classes), dtype=logits.dtype.name)
+    noise = drawn(gumbel, key, (rows, checked_size(num, "num_samples"), classes), dtype=logits.dtype.name)
     return np.argmax(logits[:, None, :] + noise, 2).astype(result_dtype(run))
 
 

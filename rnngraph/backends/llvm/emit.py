@@ -212,7 +212,7 @@ class Emitter:
         if name not in self.module.functions:
             g = self.module.function(name, [("ptr noalias", "to"), ("ptr noalias", "from"), ("i64", "n")], "void",
                                      linkage="internal")
-            words = g.floordiv("%n", 4)
+            words = g.quotient("%n", 4)
             with g.loop(0, words) as i:
                 value = g.load_raw("i32", g.offset("i32", "%from", i), 1)
                 g.store_raw("i32", value, g.offset("i32", "%to", i), 1)
@@ -290,8 +290,9 @@ class Emitter:
         self.failing(loop.results[0], step.node)
 
     def check_sizes(self, step: CheckSizes) -> None:
-        """Fail unless equal."""
-        self.failing(self.f.compare("ne", self.dim(step.left), self.dim(step.right)), step.node)
+        """Fail unless the sizes compare as they must."""
+        wrong = {"==": "ne", ">=": "slt"}[step.relation]
+        self.failing(self.f.compare(wrong, self.dim(step.left), self.dim(step.right)), step.node)
 
     def check_range(self, step: CheckRange) -> None:
         """Fail unless in range."""
@@ -321,7 +322,7 @@ class Emitter:
         pongs = [self.base(p.work) for p in step.pongs]
         begin = self.dim(step.begin)
         head, body, end = f.fresh("head"), f.fresh("step"), f.fresh("done")
-        before = f.current
+        before = f.here()
         f.branch(head)
         f.block(head)
         index = "%" + f.fresh("t")

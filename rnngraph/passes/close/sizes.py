@@ -19,11 +19,12 @@ import numpy as np
 
 from rnngraph.ir.graph import Array, Builder, Graph, Node, Origin, Value, building
 from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
-from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, minimum, substitute, symbols
+from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, sub, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols, row_type
-from rnngraph.passes.close.facts import Conflict, Facts, Learned, bound_in
+from rnngraph.ops.shapes import nonnegative
+from rnngraph.passes.close.facts import Conflict, Facts, Learned
 
 
 class Made(NamedTuple):
@@ -37,6 +38,8 @@ class ClosingSizes:
 
     def __init__(self, builder: ClosingBuilder) -> None:
         self.builder = builder
+        self.pending: set[Symbol] = set()
+        """Sizes of the node being typed that it will bind itself: its own kernel looks at them."""
 
     def same(self, a: Dim, b: Dim, what: str) -> Dim:
         """See the module's table."""
@@ -47,24 +50,52 @@ class ClosingSizes:
         facts = self.builder.facts
         x, y = facts.value(a), facts.value(b)
         if x is None or y is None:
-            self.builder.check(a, b, what)
+            if self.pending.isdisjoint((*symbols(a), *symbols(b))):
+                self.builder.check(a, b, f"Incompatible shapes: {{0}} and {{1}} must be equal for {quoted(what)}")
             return a if isinstance(a, int) else b
-        bound = bound_in(a, b)
-        if x == y and bound is not None:
-            facts.note("<=", *bound)
-            return b
         if x == y:
             facts.learn(a, b)
-        if bound is not None:
-            facts.note(">", *bound)
-            raise Conflict(f"Incompatible shapes: {what} is out of bounds: {y} is wanted, but there is only {x}")
         facts.note("!=", a, b)
         raise Conflict(f"Incompatible shapes: {x} and {y} must be equal for {what}")
+
+    def at_least(self, size: Dim, low: Dim, message: str) -> None:
+        """A guard by the first feeds, or a run-time check."""
+        if size is None or low is None or nonnegative(sub(size, low)):
+            return
+        facts = self.builder.facts
+        x, y = facts.value(size), facts.value(low)
+        if x is None or y is None:
+            if self.pending.isdisjoint((*symbols(size), *symbols(low))):
+                self.builder.check(size, low, message, ">=")
+        elif x >= y:
+            facts.note(">=", size, low)
+        else:
+            facts.note("<", size, low)
+            raise Conflict(message.format(x, y))
+
+    def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
+        """What the first feeds say, noted as a guard."""
+        if a is None or b is None:
+            return None
+        if a == b or (relation == ">=" and nonnegative(sub(a, b))):
+            return True
+        facts = self.builder.facts
+        x, y = facts.value(a), facts.value(b)
+        if x is None or y is None:
+            return None
+        if relation == "==":
+            if x == y:
+                facts.learn(a, b)
+            facts.note("!=", a, b)
+            return False
+        facts.note(">=" if x >= y else "<", a, b)
+        return x >= y
 
     def fresh(self, hint: str) -> Dim:
         """A symbol bound at the result."""
         symbol = Symbol(hint)
         self.builder.graph.binds.add(symbol)
+        self.pending.add(symbol)
         return symbol.dim
 
 
@@ -73,7 +104,9 @@ class Demands(ClosingSizes):
 
     def fresh(self, hint: str) -> Dim:
         """A symbol that stands for nothing."""
-        return Symbol(hint).dim
+        symbol = Symbol(hint)
+        self.pending.add(symbol)
+        return symbol.dim
 
 
 class ClosingBuilder(Builder):
@@ -84,7 +117,7 @@ class ClosingBuilder(Builder):
         self.facts = facts
         self.sizes = ClosingSizes(self)
         self.origin: Origin = parent.origin if parent else Origin()
-        self.checked: set[tuple[Dim, Dim]] = set()
+        self.checked: set[tuple[Dim, Dim, str]] = set()
 
     def region(self, name: str = "") -> ClosingBuilder:
         """A builder for a region."""
@@ -98,12 +131,12 @@ class ClosingBuilder(Builder):
         """A node as it is asked for."""
         return super().node(*args, **kwargs)
 
-    def check(self, a: Dim, b: Dim, what: str) -> None:
-        """A run-time check that two sizes are equal."""
-        if (a, b) not in self.checked:
-            self.checked.add((a, b))
+    def check(self, a: Dim, b: Dim, message: str, relation: str = "==") -> None:
+        """A run-time check of how two sizes compare."""
+        if (a, b, relation) not in self.checked:
+            self.checked.add((a, b, relation))
             pair = self.plain("sizes", (), {"dims": (a, b)}).results[0]
-            self.plain("check_sizes", [pair], {"what": what})
+            self.plain("check_sizes", [pair], {"message": message, "relation": relation})
 
     def node(self, op: OpDef | str, operands: Sequence[Value] = (), attrs: Mapping[str, Any] | None = None,
              regions: Sequence[Graph] = (), name: str = "", types: Sequence[Type] | None = None,
@@ -124,9 +157,11 @@ class ClosingBuilder(Builder):
                 return Made([self.local(v) for v in made])
         if isinstance(kind, Elementwise):
             inputs = self.aligned(inputs, definition.name)
+        self.sizes.pending.clear()
         new = self.plain(definition, inputs, attrs, regions, name, types, after, self.origin, hints)
         for v in new.results:
             v.type = self.sized(v.type)
+        self.sizes.pending.clear()
         plain = definition.effects == "pure" and not definition.fails and not regions
         if plain and definition.name not in ("sizes", "constant"):
             return Made([self.folded(v) for v in new.results]) if new.results else new
@@ -185,6 +220,11 @@ class ClosingBuilder(Builder):
             raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast for {what}")
         common: Dim = self.sizes.same(a, b, what)
         return common
+
+
+def quoted(text: str) -> str:
+    """Text that `str.format` gives back as it is."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _full(op: OpDef, attrs: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -340,7 +380,7 @@ class Closer:
                 length = t.shape[0]
             # What a region decides step by step is run by the host, which looks at every row.
             if builder.parent is None or None not in (self.facts.value(length), self.facts.value(steps)):
-                builder.sizes.same(minimum(steps, length), steps, "a row of a loop")
+                builder.sizes.at_least(length, steps, "a loop of {1} steps reads a row in each, but there are only {0}")
 
     def limit(self, builder: ClosingBuilder, limit: Value | None, exact: bool) -> Value | None:
         """A limit whose size has a name."""
