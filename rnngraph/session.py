@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph import backends, errors
-from rnngraph.frontend import nest
+from rnngraph.frontend import compat, nest
 from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph, sessions
 from rnngraph.frontend.indexed_slices import IndexedSlices, IndexedSlicesValue
 from rnngraph.ir.graph import Node, Value
@@ -81,11 +82,24 @@ def _static(t: Any, array: Any) -> bool:
         not isinstance(d, int) or d == n for d, n in zip(shape, array.shape, strict=True)))
 
 
+SLOW = 2.0
+"""A compilation that takes more seconds is logged: nobody should wonder what a first run is doing."""
+
+
+def _names(fetched: Sequence[Target]) -> str:
+    """Some names of what is fetched, for people."""
+    nodes = [f if isinstance(f, Node) else f.node for f in fetched]
+    names = list(dict.fromkeys(n.name for n in nodes if n is not None and n.name))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(map(repr, names[:3])) + more if names else "a fetch"
+
+
 @dataclass
 class _Prepared:
     """A fetch set: its open part, and the executables made so far."""
 
     opened: Opened
+    names: str
     variants: list[tuple[frozenset[str], _Variant]] = field(default_factory=list)
 
 
@@ -186,7 +200,7 @@ class BaseSession:
                     opened = open_part(self._graph.ir, values, targets, feeds)
                 except errors.OpError as error:
                     raise self._described(error) from None
-                found = self._prepared.setdefault(key, _Prepared(opened))
+                found = self._prepared.setdefault(key, _Prepared(opened, _names([*values, *targets])))
         return found
 
     def _variant(self, prepared: _Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant:
@@ -195,12 +209,17 @@ class BaseSession:
             if known == present and variant.fits(arrays, store):
                 return variant
         with self._lock:
+            start = time.monotonic()
             try:
                 closed = close(prepared.opened, arrays, store)
             except errors.OpError as error:
                 raise self._described(error) from None
             variant = _Variant(closed, self._backend.compile(closed.graph, self._options))
             prepared.variants.insert(0, (present, variant))
+            seconds = time.monotonic() - start
+        if seconds > SLOW:
+            compat.logging.warning("compiling what gives %s took %.1f s; later runs of it start at once", prepared.names,
+                                   seconds)
         return variant
 
     def _call(self, variant: _Variant, arrays: Sequence[Any], store: Mapping[str, Any], count: int) -> list[Any]:

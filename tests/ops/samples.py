@@ -220,7 +220,8 @@ TABLE: dict[str, list[Sample]] = {
     "where_indices": [S(bools(2, 3)), S(np.array(True))], "unique": [S(i32(4, 2, 4, 9, 2)), S(i64([]), dtype=int64)],
     "dynamic_partition": [S(floats(4, 2), i32(1, 0, 1, 1), num=3), S(floats(2, 2), i32([[1, 0], [0, 0]]), num=2)],
     "dynamic_stitch": [S(i32([2, 0]), i32([[1, 3]]), floats(2, 2), floats(1, 2, 2), num=2)],
-    "assert": [S(np.array(True), floats(2))], "check_sizes": [S(i32(2, 2), message="{0} {1}"), S(i32(3, 2), message="{0} {1}", relation=">=")],
+    "assert": [S(np.array(True), floats(2))], "check_sizes": [S(i32(2, 2), message="{0} {1}"),
+                                                              S(i32(3, 2), message="{0} {1}", relation=">=")],
     "as_size": [S(i32(3)), S(i64(-2))], "check_range": [S(i32(1, 2), i32(3))], "no_op": [S()],
     "print": [S(floats(2), i32(1, 2, 3, 4), message="x: ")], "fail": [],
     "py_func": [S(floats(2), func=lambda x: (x + 1, 3), types=(float64, int64))],
@@ -232,6 +233,7 @@ TABLE: dict[str, list[Sample]] = {
                        S(KEY, i32([5]), dtype=float64), S(KEY, i32([]), dtype=float32)],
     "random_normal": [S(KEY, i32(2, 3), dtype=float32), S(i64([]), i32([50]), dtype=float64)],
     "truncated_normal": [S(KEY, i32(2, 30), dtype=float32), S(KEY, i32([5]), dtype=float64)],
+    "random_gumbel": [S(KEY, i32(2, 3), dtype=float32), S(KEY, i32([50]), dtype=float64)],
     "random_int": [S(KEY, i64(-5), i64(5), i32(2, 3)), S(KEY, i32(0), i32(1 << 30), i32([4]), dtype=int32)],
     "random_shuffle": [S(KEY, floats(4, 2))], "multinomial": [S(KEY, floats(2, 3), i32(4))],
 }

@@ -3,6 +3,7 @@
     i64 @run(ptr inputs, ptr outputs, ptr sizes, ptr arena, ptr cancel)
 
 gives 0, -1 if it was cancelled, or 1 + the number of the node that failed. Memory is the caller's; nothing is allocated.
+Draws call routines of other objects (`draws.py`); these are its only undefined symbols.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from rnngraph.backends.llvm.draws import Routine
 from rnngraph.backends.llvm.gemm import GemmEmitter
 from rnngraph.backends.llvm.nests import Kernels
 from rnngraph.backends.llvm.text import Function, Index, Module, memory_type
@@ -23,6 +25,7 @@ from rnngraph.lowering.plan import (
     Check,
     CheckRange,
     CheckSizes,
+    Draw,
     Fail,
     Gemm,
     Input,
@@ -52,6 +55,8 @@ class Emitter:
         self.verbatim = Module(vector_bits)
         self.gemm = GemmEmitter(self.verbatim, vector_bits)
         self.kernels = Kernels(self.module)
+        self.routines: dict[Routine, None] = {}
+        """What other objects must give."""
         self.arena: Arena = arrange(plan.steps)
         self.f: Function = self.module.function(
             "run", [("ptr", "inputs"), ("ptr", "outputs"), ("ptr", "sizes"), ("ptr", "arena"), ("ptr", "cancel")], "i64")
@@ -242,6 +247,13 @@ class Emitter:
                     value = f.value(f"{prefix}add {kind} {old}, {value}")
                 f.store_raw(kind, value, place, step.x.dtype.size)
 
+    def draw(self, step: Draw) -> None:
+        """A call of the routine that draws."""
+        routine = Routine(step.op, step.out.dtype.name)
+        self.routines[routine] = None
+        self.f.call("void", routine.symbol, [("ptr", self.at(step.key)), ("i64", self.dim(step.key.shape[0])),
+                                             ("ptr", self.at(step.out)), ("i64", self.dim(step.out.shape[0]))])
+
     def arg(self, step: Arg) -> None:
         """Scan for the extreme element, the first of equals. No comparison holds of NaN, so a NaN is never better."""
         f, dtype = self.f, step.x.dtype
@@ -398,6 +410,6 @@ class Emitter:
 
 
 RULES: dict[type, Callable[..., None]] = {
-    Nest: Emitter.nest, Pack: Emitter.pack, Gemm: Emitter.product, Take: Emitter.take, Put: Emitter.put, Arg: Emitter.arg,
-    Check: Emitter.check, CheckSizes: Emitter.check_sizes, CheckRange: Emitter.check_range, Bind: Emitter.bind,
-    Fail: Emitter.fail, Loop: Emitter.loop, Branch: Emitter.branch}
+    Nest: Emitter.nest, Pack: Emitter.pack, Gemm: Emitter.product, Take: Emitter.take, Put: Emitter.put,
+    Draw: Emitter.draw, Arg: Emitter.arg, Check: Emitter.check, CheckSizes: Emitter.check_sizes,
+    CheckRange: Emitter.check_range, Bind: Emitter.bind, Fail: Emitter.fail, Loop: Emitter.loop, Branch: Emitter.branch}

@@ -19,6 +19,7 @@ import numpy as np
 
 from rnngraph import errors
 from rnngraph.backends.llvm import cache
+from rnngraph.backends.llvm.draws import Routine
 from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.explain import native_steps
 from rnngraph.backends.llvm.gemm import GemmEmitter
@@ -302,7 +303,8 @@ class LLVMEngine:
     def __init__(self) -> None:
         self.target = Target()
         self.lock = threading.RLock()
-        self.libraries: dict[str, Library] = {}
+        self.libraries: dict[tuple[str, str], Library] = {}
+        self.routines: dict[Routine, bytes] = {}
         self.columns: dict[str, int] = {}
 
     def compile(self, graph: Graph, options: Options) -> LLVMExecutable:
@@ -321,26 +323,37 @@ class LLVMEngine:
         """Lower, emit, compile and load one stretch."""
         plan = lower(step.nodes, step.inputs, step.outputs, self.panel)
         emitter = Emitter(plan, self.target.vector_bits)
-        optimised, verbatim = emitter.texts()
-        step.segment = Segment(plan, self.library(optimised, verbatim), emitter.arena.bins)
+        step.segment = Segment(plan, self.library(emitter), emitter.arena.bins)
 
     def compile_grown(self, node: Node) -> GrownStep:
         """Lower, emit, compile and load a loop that grows."""
         grown = lower_grown(node, self.panel)
         emitter = Emitter(grown.plan, self.target.vector_bits)
-        return GrownStep(grown, Segment(grown.plan, self.library(*emitter.texts()), emitter.arena.bins))
+        return GrownStep(grown, Segment(grown.plan, self.library(emitter), emitter.arena.bins))
 
-    def library(self, optimised: str, verbatim: str) -> Library:
-        """The loaded code of two texts, from memory, disk or LLVM."""
-        key = hashlib.sha256("\n".join([self.target.machine_key(), optimised, verbatim]).encode()).hexdigest()
+    def library(self, emitter: Emitter) -> Library:
+        """The loaded code of a plan, with the routines that it calls."""
+        texts = emitter.texts()
         with self.lock:
-            if key not in self.libraries:
-                data = cache.load(key)
-                if data is None:
-                    data = self.target.compile(optimised, verbatim)
-                    cache.save(key, data)
-                self.libraries[key] = self.target.load(data)
-            return self.libraries[key]
+            if texts not in self.libraries:
+                objects = [self.compiled(*texts), *(self.routine(r) for r in emitter.routines)]
+                self.libraries[texts] = self.target.load(*objects)
+            return self.libraries[texts]
+
+    def routine(self, routine: Routine) -> bytes:
+        """The object of a routine, kept: plans of any shape share it."""
+        if routine not in self.routines:
+            self.routines[routine] = self.compiled("", routine.text(self.target.vector_bits))
+        return self.routines[routine]
+
+    def compiled(self, optimised: str, verbatim: str) -> bytes:
+        """The object of two texts, from disk or from LLVM."""
+        key = hashlib.sha256("\n".join([self.target.machine_key(), optimised, verbatim]).encode()).hexdigest()
+        data = cache.load(key)
+        if data is None:
+            data = self.target.compile(optimised, verbatim)
+            cache.save(key, data)
+        return data
 
 
 ENGINE = LLVMEngine()
