@@ -8,7 +8,7 @@ Draws call routines of other objects (`draws.py`); these are its only undefined 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from rnngraph.backends.llvm.draws import Routine
@@ -126,7 +126,7 @@ class Emitter:
     def steps(self, steps: Sequence[Step]) -> None:
         """Write steps in order."""
         for step in steps:
-            RULES[type(step)](self, step)
+            getattr(self, RULES[type(step)])(step)
 
     def nest(self, step: Nest) -> None:
         """A call of a kernel."""
@@ -409,7 +409,8 @@ class Emitter:
             self.slots[pong.slot] = f.offset(memory_type(pong.work.dtype.name), start, offset)
 
 
-RULES: dict[type, Callable[..., None]] = {
-    Nest: Emitter.nest, Pack: Emitter.pack, Gemm: Emitter.product, Take: Emitter.take, Put: Emitter.put,
-    Draw: Emitter.draw, Arg: Emitter.arg, Check: Emitter.check, CheckSizes: Emitter.check_sizes,
-    CheckRange: Emitter.check_range, Bind: Emitter.bind, Fail: Emitter.fail, Loop: Emitter.loop, Branch: Emitter.branch}
+RULES: dict[type, str] = {
+    Nest: "nest", Pack: "pack", Gemm: "product", Take: "take", Put: "put",
+    Draw: "draw", Arg: "arg", Check: "check", CheckSizes: "check_sizes",
+    CheckRange: "check_range", Bind: "bind", Fail: "fail", Loop: "loop", Branch: "branch"}
+"""The method that writes each kind of step."""

@@ -19,6 +19,8 @@ import numpy as np
 
 from rnngraph import errors
 from rnngraph.backends.llvm import cache
+from rnngraph.backends.llvm.bounds import CheckedEmitter
+from rnngraph.backends.llvm.bounds import wanted as checks_wanted
 from rnngraph.backends.llvm.draws import Routine
 from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.explain import native_steps
@@ -33,6 +35,7 @@ from rnngraph.ir.types import DType
 from rnngraph.ir.walk import type_symbols, users
 from rnngraph.lowering.grown import Grown, grows, lower_grown
 from rnngraph.lowering.lower import lower
+from rnngraph.lowering.plan import Plan
 from rnngraph.lowering.support import why_host
 from rnngraph.ops.control import parts
 from rnngraph.ops.interpreter import Machine, bind, param_symbols
@@ -322,14 +325,18 @@ class LLVMEngine:
     def compile_stretch(self, step: Stretch) -> None:
         """Lower, emit, compile and load one stretch."""
         plan = lower(step.nodes, step.inputs, step.outputs, self.panel)
-        emitter = Emitter(plan, self.target.vector_bits)
-        step.segment = Segment(plan, self.library(emitter), emitter.arena.bins)
+        step.segment = self.segment(plan)
 
     def compile_grown(self, node: Node) -> GrownStep:
         """Lower, emit, compile and load a loop that grows."""
         grown = lower_grown(node, self.panel)
-        emitter = Emitter(grown.plan, self.target.vector_bits)
-        return GrownStep(grown, Segment(grown.plan, self.library(emitter), emitter.arena.bins))
+        return GrownStep(grown, self.segment(grown.plan))
+
+    def segment(self, plan: Plan) -> Segment:
+        """Emit, compile and load a plan."""
+        emitter = CheckedEmitter(plan, self.target.vector_bits) if checks_wanted() else Emitter(plan, self.target.vector_bits)
+        library = self.library(emitter)
+        return Segment(plan, library, emitter.arena.bins, getattr(emitter, "places", ()))
 
     def library(self, emitter: Emitter) -> Library:
         """The loaded code of a plan, with the routines that it calls."""
