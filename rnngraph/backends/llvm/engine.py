@@ -9,11 +9,12 @@ products stay native.
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Union
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from rnngraph.backends.llvm import cache
 from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.explain import native_steps
 from rnngraph.backends.llvm.gemm import GemmEmitter
+from rnngraph.backends.llvm.guard import TEXT, Guard
 from rnngraph.backends.llvm.native import Segment
 from rnngraph.backends.llvm.target import Library, Target
 from rnngraph.backends.llvm.text import Module
@@ -29,6 +31,7 @@ from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.sizes import Dim, Symbol, add, floordiv, mul, symbols
 from rnngraph.ir.types import DType
 from rnngraph.ir.walk import type_symbols, users
+from rnngraph.locks import ForkLock
 from rnngraph.lowering.grown import Grown, grows, lower_grown
 from rnngraph.lowering.lower import lower
 from rnngraph.lowering.support import why_host
@@ -326,13 +329,19 @@ class LLVMEngine:
 
     def __init__(self) -> None:
         self.target = Target()
-        self.lock = threading.RLock()
-        self.libraries: dict[str, Library] = {}
+        self.latch = ForkLock()
+        self.libraries: WeakValueDictionary[str, Library] = WeakValueDictionary()
+        """Loaded code by its key, as long as an executable uses it."""
         self.columns: dict[str, int] = {}
 
     def compile(self, graph: Graph, options: Options) -> LLVMExecutable:
         """An executable of a closed graph."""
         return LLVMExecutable(self, graph)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """The way into native code."""
+        return Guard(self.library("", TEXT))
 
     def panel(self, dtype: DType, k: Dim, n: Dim) -> Dim:
         """The elements that a packed k x n matrix takes."""
@@ -347,25 +356,26 @@ class LLVMEngine:
         plan = lower(step.nodes, step.inputs, step.outputs, self.panel)
         emitter = Emitter(plan, self.target.vector_bits)
         optimised, verbatim = emitter.texts()
-        step.segment = Segment(plan, self.library(optimised, verbatim), emitter.arena.bins)
+        step.segment = Segment(plan, self.library(optimised, verbatim), emitter.arena.bins, self.guard)
 
     def compile_grown(self, node: Node) -> GrownStep:
         """Lower, emit, compile and load a loop that grows."""
         grown = lower_grown(node, self.panel)
         emitter = Emitter(grown.plan, self.target.vector_bits)
-        return GrownStep(grown, Segment(grown.plan, self.library(*emitter.texts()), emitter.arena.bins))
+        return GrownStep(grown, Segment(grown.plan, self.library(*emitter.texts()), emitter.arena.bins, self.guard))
 
     def library(self, optimised: str, verbatim: str) -> Library:
         """The loaded code of two texts, from memory, disk or LLVM."""
         key = hashlib.sha256("\n".join([self.target.machine_key(), optimised, verbatim]).encode()).hexdigest()
-        with self.lock:
-            if key not in self.libraries:
+        with self.latch.lock:
+            found = self.libraries.get(key)
+            if found is None:
                 data = cache.load(key)
                 if data is None:
                     data = self.target.compile(optimised, verbatim)
                     cache.save(key, data)
-                self.libraries[key] = self.target.load(data)
-            return self.libraries[key]
+                found = self.libraries[key] = self.target.load(data)
+            return found
 
 
 ENGINE = LLVMEngine()

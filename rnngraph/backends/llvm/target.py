@@ -7,16 +7,101 @@ tile loads over the inner loop and spill. One object may hold both; they are lin
 
 from __future__ import annotations
 
+import atexit
+import os
 import tempfile
 import threading
+import weakref
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
 
 import llvmlite
 import llvmlite.binding as llvm
+from llvmlite.binding.newpassmanagers import NewPassManager
+
+T = TypeVar("T")
 
 _LOCK = threading.RLock()
-"""Held around every use of LLVM: object destruction and parsing in llvmlite are not safe to interleave."""
+"""Held around every use of LLVM: object destruction and parsing in llvmlite are not safe to interleave.
+
+A fork waits for it, so that the child finds no half-done work in LLVM, and so does the end of the process, which takes
+LLVM's own data away.
+"""
+
+_retired: deque[Any] = deque()
+"""Engines whose code nobody can call any more, to be disposed of."""
 
 _initialised = False
+_leaving = False
+"""Whether the process ends; the main thread then holds the lock."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
+
+
+@atexit.register
+def _leave() -> None:
+    global _leaving
+    _LOCK.acquire()
+    _leaving = True
+
+
+def handlers_run_here() -> bool:
+    """Whether this is the thread in which Python's signal handlers run."""
+    return threading.get_ident() == threading.main_thread().ident
+
+
+def _begin(work: Callable[[], None]) -> None:
+    """Do work on a thread of its own, or here if the system gives none."""
+    try:
+        threading.Thread(target=work, daemon=True, name="rnngraph-llvm").start()
+    except RuntimeError:
+        work()
+
+
+def apart(work: Callable[[], T]) -> T:
+    """What `work` gives, done where no signal handler can interrupt it.
+
+    Handlers run in the main thread, between any two steps of Python code. One that raises in the middle of llvmlite
+    leaves objects that belong to two owners, or none, and the process crashes when they are disposed of. So the main
+    thread only waits; if that is interrupted, the work ends all the same, and nobody looks at its result.
+    """
+    if _leaving or not handlers_run_here():
+        return work()
+    found: list[T] = []
+    failed: list[BaseException] = []
+    done = threading.Lock()
+    done.acquire()
+
+    def run() -> None:
+        try:
+            found.append(work())
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            done.release()
+    _begin(run)
+    done.acquire()
+    if failed:
+        raise failed[0]
+    return found[0]
+
+
+def _retire(engine: Any) -> None:
+    """Dispose of an engine soon."""
+    _retired.append(engine)
+    if _leaving or not handlers_run_here():
+        _sweep()
+    else:
+        _begin(_sweep)
+
+
+def _sweep() -> None:
+    with _LOCK:
+        while _retired:
+            _retired.popleft().close()
 
 
 class CompilationError(RuntimeError):
@@ -42,11 +127,15 @@ class Library:
 
     def __init__(self, engine: llvm.ExecutionEngine) -> None:
         self._engine = engine
+        weakref.finalize(self, _retire, engine).atexit = False
+
+    def _find(self, symbol: str) -> int:
+        with _LOCK:
+            return int(self._engine.get_function_address(symbol))
 
     def address(self, symbol: str) -> int:
         """The address of a function of the loaded object."""
-        with _LOCK:
-            address = int(self._engine.get_function_address(symbol))
+        address = apart(partial(self._find, symbol))
         if not address:
             raise KeyError(f"the loaded object has no symbol {symbol!r}")
         return address
@@ -128,29 +217,41 @@ class Target:
         Functions of `verbatim` with hidden visibility may be called from `optimised` (which declares them) and are
         made internal to the object.
         """
-        with _LOCK:
-            module, machine, _context = self._build(optimised, verbatim)
-            try:
-                return bytes(machine.emit_object(module))
-            except RuntimeError as error:
-                raise _refused("generate code for", optimised + verbatim, error) from None
+        return apart(partial(self._locked, self._compile, optimised, verbatim))
 
     def assembly(self, optimised: str = "", verbatim: str = "") -> str:
         """What `compile` would put in the object, as assembly text, for people and tests."""
-        with _LOCK:
-            module, machine, _context = self._build(optimised, verbatim)
-            return str(machine.emit_assembly(module))
+        return apart(partial(self._locked, self._assembly, optimised, verbatim))
 
     def load(self, object_bytes: bytes) -> Library:
         """Map object bytes into this process, ready to call."""
+        return apart(partial(self._locked, self._load, object_bytes))
+
+    def _locked(self, work: Callable[..., T], *args: Any) -> T:
+        """Use LLVM. What `work` makes and does not give dies with its call, and so inside the lock."""
+        _sweep()
         with _LOCK:
-            engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), self._machine())
-            try:
-                engine.add_object_file(llvm.ObjectFileRef.from_data(object_bytes))
-                engine.finalize_object()
-            except RuntimeError as error:
-                raise CompilationError(f"LLVM could not load an object of {len(object_bytes)} bytes: {error}") from None
-            return Library(engine)
+            return work(*args)
+
+    def _compile(self, optimised: str, verbatim: str) -> bytes:
+        module, machine, _context = self._build(optimised, verbatim)
+        try:
+            return bytes(machine.emit_object(module))
+        except RuntimeError as error:
+            raise _refused("generate code for", optimised + verbatim, error) from None
+
+    def _assembly(self, optimised: str, verbatim: str) -> str:
+        module, machine, _context = self._build(optimised, verbatim)
+        return str(machine.emit_assembly(module))
+
+    def _load(self, object_bytes: bytes) -> Library:
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), self._machine())
+        try:
+            engine.add_object_file(llvm.ObjectFileRef.from_data(object_bytes))
+            engine.finalize_object()
+        except RuntimeError as error:
+            raise CompilationError(f"LLVM could not load an object of {len(object_bytes)} bytes: {error}") from None
+        return Library(engine)
 
 
 def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
@@ -161,4 +262,8 @@ def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
     # Kernels are loops over long rows: unrolling the vector loop doubles the code to generate and gains nothing.
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    manager = builder.getModulePassManager()
+    manager.run(module, builder)
+    # The manager's own way to it is hidden by a base class's empty method, so that each module would leave 80 kB.
+    NewPassManager._dispose(manager)
+    manager.detach()
