@@ -23,15 +23,16 @@ class ForkLock:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        _all.add(self)
+        _all.add(weakref.ref(self, _all.discard))
 
 
-_all: weakref.WeakSet[ForkLock] = weakref.WeakSet()
+_all: set[weakref.ref[ForkLock]] = set()
+"""No WeakSet: that calls Python code when something dies, and what a signal handler raises there is lost."""
 
 
 def _renew() -> None:
     """In the child: the threads that held locks do not exist here, so nobody would release them."""
-    for latch in list(_all):
+    for latch in [found for ref in list(_all) if (found := ref()) is not None]:
         if latch.lock.acquire(blocking=False):
             latch.lock.release()
         else:

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import time
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Union
-from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -255,8 +255,9 @@ class Program:
         machine = Machine(dict(sizes))
         for n in nodes:
             machine.step(env, n, self.own)
-        raise errors.at_node(errors.InternalError(None, node, "native code failed here, but the reference kernels do not; "
-                                                  "please report it with the program"), node)
+        raise errors.at_node(errors.InternalError(None, node, "native code failed here, but the reference kernels do not. "
+                                                  "Unless another thread changed a fed array during the run, please report "
+                                                  "it with the program"), node)
 
     def reports(self, loop: str = "") -> tuple[StepReport, ...]:
         """What each step is."""
@@ -330,7 +331,7 @@ class LLVMEngine:
     def __init__(self) -> None:
         self.target = Target()
         self.latch = ForkLock()
-        self.libraries: WeakValueDictionary[str, Library] = WeakValueDictionary()
+        self.libraries: dict[str, weakref.ref[Library]] = {}
         """Loaded code by its key, as long as an executable uses it."""
         self.columns: dict[str, int] = {}
 
@@ -368,13 +369,16 @@ class LLVMEngine:
         """The loaded code of two texts, from memory, disk or LLVM."""
         key = hashlib.sha256("\n".join([self.target.machine_key(), optimised, verbatim]).encode()).hexdigest()
         with self.latch.lock:
-            found = self.libraries.get(key)
+            known = self.libraries.get(key)
+            found = None if known is None else known()
             if found is None:
                 data = cache.load(key)
                 if data is None:
                     data = self.target.compile(optimised, verbatim)
                     cache.save(key, data)
-                found = self.libraries[key] = self.target.load(data)
+                found = self.target.load(data)
+                alive = {k: ref for k, ref in self.libraries.items() if ref() is not None}
+                self.libraries = {**alive, key: weakref.ref(found)}
             return found
 
 

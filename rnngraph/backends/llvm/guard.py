@@ -16,7 +16,8 @@ import os
 import time
 from typing import Any
 
-from rnngraph.backends.llvm.target import Library, handlers_run_here
+from rnngraph.backends.llvm.apart import handlers_run_here
+from rnngraph.backends.llvm.target import Library
 
 PERIOD = 40_000_000
 """Nanoseconds between two looks at signals."""

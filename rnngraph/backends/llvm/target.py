@@ -7,12 +7,7 @@ tile loads over the inner loop and spill. One object may hold both; they are lin
 
 from __future__ import annotations
 
-import atexit
-import os
 import tempfile
-import threading
-import weakref
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -21,87 +16,11 @@ import llvmlite
 import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
 
+from rnngraph.backends.llvm.apart import LOCK, apart, close_after
+
 T = TypeVar("T")
 
-_LOCK = threading.RLock()
-"""Held around every use of LLVM: object destruction and parsing in llvmlite are not safe to interleave.
-
-A fork waits for it, so that the child finds no half-done work in LLVM, and so does the end of the process, which takes
-LLVM's own data away.
-"""
-
-_retired: deque[Any] = deque()
-"""Engines whose code nobody can call any more, to be disposed of."""
-
 _initialised = False
-_leaving = False
-"""Whether the process ends; the main thread then holds the lock."""
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release)
-
-
-@atexit.register
-def _leave() -> None:
-    global _leaving
-    _LOCK.acquire()
-    _leaving = True
-
-
-def handlers_run_here() -> bool:
-    """Whether this is the thread in which Python's signal handlers run."""
-    return threading.get_ident() == threading.main_thread().ident
-
-
-def _begin(work: Callable[[], None]) -> None:
-    """Do work on a thread of its own, or here if the system gives none."""
-    try:
-        threading.Thread(target=work, daemon=True, name="rnngraph-llvm").start()
-    except RuntimeError:
-        work()
-
-
-def apart(work: Callable[[], T]) -> T:
-    """What `work` gives, done where no signal handler can interrupt it.
-
-    Handlers run in the main thread, between any two steps of Python code. One that raises in the middle of llvmlite
-    leaves objects that belong to two owners, or none, and the process crashes when they are disposed of. So the main
-    thread only waits; if that is interrupted, the work ends all the same, and nobody looks at its result.
-    """
-    if _leaving or not handlers_run_here():
-        return work()
-    found: list[T] = []
-    failed: list[BaseException] = []
-    done = threading.Lock()
-    done.acquire()
-
-    def run() -> None:
-        try:
-            found.append(work())
-        except BaseException as error:
-            failed.append(error)
-        finally:
-            done.release()
-    _begin(run)
-    done.acquire()
-    if failed:
-        raise failed[0]
-    return found[0]
-
-
-def _retire(engine: Any) -> None:
-    """Dispose of an engine soon."""
-    _retired.append(engine)
-    if _leaving or not handlers_run_here():
-        _sweep()
-    else:
-        _begin(_sweep)
-
-
-def _sweep() -> None:
-    with _LOCK:
-        while _retired:
-            _retired.popleft().close()
 
 
 class CompilationError(RuntimeError):
@@ -127,10 +46,10 @@ class Library:
 
     def __init__(self, engine: llvm.ExecutionEngine) -> None:
         self._engine = engine
-        weakref.finalize(self, _retire, engine).atexit = False
+        close_after(self, engine)
 
     def _find(self, symbol: str) -> int:
-        with _LOCK:
+        with LOCK:
             return int(self._engine.get_function_address(symbol))
 
     def address(self, symbol: str) -> int:
@@ -145,7 +64,7 @@ class Target:
     """A machine to generate code for: this one, unless a CPU name and feature string say otherwise."""
 
     def __init__(self, cpu: str | None = None, features: str | None = None) -> None:
-        with _LOCK:
+        with LOCK:
             _initialise()
             self.triple = str(llvm.get_process_triple())
             self.cpu = str(llvm.get_host_cpu_name()) if cpu is None else cpu
@@ -229,8 +148,7 @@ class Target:
 
     def _locked(self, work: Callable[..., T], *args: Any) -> T:
         """Use LLVM. What `work` makes and does not give dies with its call, and so inside the lock."""
-        _sweep()
-        with _LOCK:
+        with LOCK:
             return work(*args)
 
     def _compile(self, optimised: str, verbatim: str) -> bytes:
