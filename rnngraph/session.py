@@ -196,29 +196,26 @@ class BaseSession:
     def _prepare(self, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value]) -> _Prepared:
         key = (tuple(values), tuple(targets), tuple(feeds))
         found = self._prepared.get(key)
-        if found is not None:
-            return found
-        with self._compiling.lock:
-            found = self._prepared.get(key)
-            if found is None:
+        if found is None:
+            with self._compiling.lock:
                 try:
-                    found = self._prepared[key] = _Prepared(open_part(self._graph.ir, values, targets, feeds))
+                    found = self._prepared.get(key) or _Prepared(open_part(self._graph.ir, values, targets, feeds))
                 except errors.OpError as error:
                     raise self._described(error) from None
-            return found
+                self._prepared[key] = found
+        return found
 
     def _variant(self, prepared: _Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant:
         """The executable for these feeds and variables. Threads that miss the same one wait while the first compiles it;
         if that fails or is interrupted, the next one tries."""
         found = prepared.fitting(arrays, store)
-        if found is not None:
-            return found
-        with self._compiling.lock:
-            found = prepared.fitting(arrays, store)
-            if found is None:
-                found = self._compile(prepared, arrays, store)
-                prepared.variants = (found, *prepared.variants)
-            return found
+        if found is None:
+            with self._compiling.lock:
+                found = prepared.fitting(arrays, store)
+                if found is None:
+                    found = self._compile(prepared, arrays, store)
+                    prepared.variants = (found, *prepared.variants)
+        return found
 
     def _compile(self, prepared: _Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant:
         try:
