@@ -18,8 +18,9 @@ from rnngraph.ir.binders import mentioned, standing
 from rnngraph.ir.graph import Graph, Node, Value, expands
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.walk import all_nodes, dims
+from rnngraph.passes.close.builder import ClosingBuilder, ClosingSizes
 from rnngraph.passes.close.facts import Facts, Learned
-from rnngraph.passes.close.sizes import Closer, ClosingBuilder, ClosingSizes
+from rnngraph.passes.close.sizes import Closer
 from rnngraph.passes.dce import dce
 from rnngraph.passes.known import fixed
 from rnngraph.passes.rename import renamed_attrs, renamed_content, renamed_type
