@@ -5,8 +5,9 @@
 A read sees the writes that it is ordered after (through data or control edges), else the value before the run. Writes of
 one variable are chained in creation order. In a loop or branch a read that was made outside is of the variable as the
 region finds it: after the writes that the loop or branch comes after, and those of the steps before (decision 7). In
-regions a variable that is only read is a capture, one that is written a carry (a result of an `if`). Which variables have a value when the run starts is known here, so
-`is_initialized` is a constant, and a read of one that has none is a `fail` node, which raises only if it is executed.
+regions a variable that is only read is a capture, one that is written a carry (a result of an `if`). Which variables
+have a value when the run starts is known here, so `is_initialized` is a constant, and a read of one that has none is a
+`fail` node, which raises only if it is executed.
 """
 
 from __future__ import annotations
