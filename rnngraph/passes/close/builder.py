@@ -210,7 +210,8 @@ class ClosingBuilder(Builder):
         if x is not None and y is not None and x != y:
             if x == 1 or y == 1:
                 facts.learn(a if x == 1 else b, 1)
-            facts.note("!=", a, b)
+            for left, right in ((a, b), (a, 1), (b, 1)):
+                facts.note("!=", left, right)
             raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast for {what}")
         if x is not None and y is not None:
             common: Dim = self.sizes.same(a, b, what)
