@@ -302,3 +302,20 @@ def test_uneven_rows_meet_tensors(sess: Any) -> None:
     for taken in (True, False):
         close(sess.run(branch, {**feeds, f: taken}), np.full((2, 1, 2), 1 if taken else 0.5))
     close(sess.run(loop, feeds), np.full((2, 1, 2), 3))
+
+
+def test_gradients_of_indices_outside_are_refused(sess: Any) -> None:
+    """Their forward op does not run, since nobody reads it; the gradient would write where nothing is."""
+    x, n = tf.placeholder(tf.float32, [None, 3]), tf.placeholder(tf.int32, [])
+    for fetch in (tf.gradients(x[n], x)[0], tf.gradients(tf.slice(x, [n, 0], [1, 3]), x)[0] * 2):
+        assert sess.run(fetch, {x: np.ones((2, 3)), n: 1}).sum() in (3, 6)
+        for bad in (2, 1000, -3):
+            with pytest.raises(Invalid):
+                sess.run(fetch, {x: np.ones((2, 3)), n: bad})
+
+
+def test_masks_of_nothing(sess: Any) -> None:
+    x, p = tf.placeholder(tf.float32, [None, None, 3]), tf.placeholder(tf.bool, [None])
+    for rows, columns in ((0, 0), (2, 0), (0, 2)):
+        assert sess.run(tf.boolean_mask(x, p), {x: np.zeros((rows, columns, 3)), p: [True] * rows}).shape == (
+            rows, columns, 3)
