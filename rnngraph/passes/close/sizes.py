@@ -109,13 +109,12 @@ class Closer:
         return {**node.attrs, **{k: tuple(substitute(d, self.facts.known) for d in node.attrs[k]) for k in names}}
 
     def failing(self, builder: ClosingBuilder, node: Node, message: str) -> Node:
-        """A node that raises when it is executed."""
-        types = []
-        for v in node.results:
-            t = map_dims(v.type, lambda d: d if isinstance(d, int) else 0)
-            types.append(t)
-        return builder.plain("fail", [], {"error": "InvalidArgumentError", "message": message, "types": tuple(types)},
-                             name=node.name, origin=node.origin, types=types)
+        """A node that raises when it is executed. Its sizes are its own, so that whoever names one needs it."""
+        types = tuple(map_dims(v.type, lambda d: d if isinstance(d, int) else None) for v in node.results)
+        made = builder.plain("fail", [], {"error": "InvalidArgumentError", "message": message, "types": types},
+                             name=node.name, origin=node.origin)
+        builder.sizes.pending.clear()
+        return made
 
     # --- regions --------------------------------------------------------------------------------------------------
 
