@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rnngraph.ir.binders import require_bound
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.sizes import Symbol
 from rnngraph.ops.interpreter import Machine, bind, param_symbols
@@ -48,7 +49,8 @@ class ReferenceEngine:
     name = "reference"
 
     def compile(self, graph: Graph, options: Options) -> ReferenceExecutable:
-        """An executable of a closed graph."""
+        """An executable of a closed graph. Raises InternalError for one that uses a size that nothing binds."""
+        require_bound(graph)
         return ReferenceExecutable(graph)
 
 

@@ -1,12 +1,19 @@
-"""Which sizes a group of values binds: a symbol is bound where it first stands alone as a size or as a content."""
+"""Which sizes values bind and nodes mention. A symbol is bound where it first stands alone as a size or as a content.
+
+What is mentioned must be bound: `first_unbound` finds a size that is not, and engines refuse such a program
+(`require_bound`), since a size without a value would let native code read memory that is not there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
-from rnngraph.ir.graph import Value
+from rnngraph import errors
+from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.op import Content
 from rnngraph.ir.sizes import Expr, Symbol, symbols
+from rnngraph.ir.types import ListType, RefType, TensorType
 from rnngraph.ir.walk import dims
 
 
@@ -34,3 +41,81 @@ def unbound(values: Iterable[Value], visible: set[Symbol]) -> dict[Symbol, bool]
         alone.update(standing(value))
         found += [s for s in mentioned(value) if s not in visible]
     return {s: s in alone for s in dict.fromkeys(found)}
+
+
+def _in_attr(value: Any) -> Iterator[Symbol]:
+    if isinstance(value, Expr):
+        yield from symbols(value)
+    elif isinstance(value, (TensorType, ListType, RefType)):
+        for d in dims(value):
+            yield from symbols(d)
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _in_attr(each)
+
+
+def named(node: Node) -> set[Symbol]:
+    """The sizes that a node's attributes name."""
+    return {s for value in node.attrs.values() for s in _in_attr(value)}
+
+
+def settled_by(node: Node) -> set[Symbol]:
+    """The sizes that only executing a node tells: those of its results that nothing it reads mentions."""
+    read = {s for v in node.operands for s in mentioned(v)}
+    return {s for v in node.results for s in mentioned(v)} - read - named(node)
+
+
+def executed(node: Node) -> set[Symbol]:
+    """The sizes that must have a value when a node has run: those of its attributes and results, and those of its
+    regions that these do not bind themselves."""
+    found = named(node)
+    for value in node.results:
+        found.update(mentioned(value))
+    for region in node.regions:
+        inside = {s for param in region.params for s in mentioned(param)}
+        for inner in region.nodes:
+            inside |= executed(inner)
+        found |= inside - region.binds
+    return found
+
+
+class Unbound(NamedTuple):
+    """A size that is mentioned by a node (None: by the graph's parameters or results) and bound nowhere it can see."""
+
+    symbol: Symbol
+    node: Node | None
+
+
+def first_unbound(graph: Graph) -> Unbound | None:
+    """A size of a closed program that no visible parameter or node binds; None if there is none."""
+    return next(_unbound_sizes(graph, set(), is_root=True), None)
+
+
+def _unbound_sizes(graph: Graph, visible: set[Symbol], is_root: bool) -> Iterator[Unbound]:
+    """`visible` grows by the sizes that this graph binds."""
+    def bound(values: Iterable[Value], node: Node | None) -> Iterator[Unbound]:
+        for symbol, alone in unbound(values, visible).items():
+            # What a program's own parameters bind goes without saying; `binds` tells regions' sizes from outer ones.
+            if alone and (symbol in graph.binds or (is_root and node is None)):
+                visible.add(symbol)
+            else:
+                yield Unbound(symbol, node)
+    yield from bound(graph.params, None)
+    for node in graph.nodes:
+        for symbol in named(node) - visible:
+            yield Unbound(symbol, node)
+        for region in node.regions:
+            yield from _unbound_sizes(region, set(visible), is_root=False)
+        yield from bound(node.results, node)
+
+
+def require_bound(graph: Graph) -> None:
+    """Raise InternalError, naming the op and its line, if a closed program mentions a size that nothing binds."""
+    found = first_unbound(graph)
+    if found is None:
+        return
+    message = (f"the size {found.symbol.hint!r} is used here, but nothing that the program keeps says what it is; "
+               "please report it with the program")
+    if found.node is None:
+        raise errors.InternalError(None, None, f"parameters of {graph.name!r}: {message}")
+    raise errors.at_node(errors.InternalError(None, found.node, message), found.node)

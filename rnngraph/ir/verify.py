@@ -16,7 +16,7 @@ from typing import Any
 from rnngraph.ir.binders import unbound
 from rnngraph.ir.graph import Array, Builder, Graph, Node, OpenSizes, Value, building
 from rnngraph.ir.layout import LayoutError, slots
-from rnngraph.ir.op import OPS, Composite, Content, Control, Elementwise, Host, Site, State
+from rnngraph.ir.op import OPS, Composite, Content, Control, Elementwise, Host, Reduction, Site, State
 from rnngraph.ir.printer import excerpt
 from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute, symbols
 from rnngraph.ir.slot_rules import check_inputs, check_outputs
@@ -174,6 +174,11 @@ class _Checker:
         self.require(not isinstance(kind, Composite) or not _expands(node), node,
                      f"composites are expanded in a closed graph ({node.op.name!r})")
         self.require(node.op.name != "history", node, "histories are stacks in a closed graph")
+        if node.op.name == "fused":
+            for inner in node.regions[0].nodes:
+                made = [v.node for v in inner.operands if v.node is not None]
+                self.require(not any(isinstance(n.op.kind, Reduction) for n in made), inner,
+                             "a kernel folds its reductions in its only loops: nothing in it can read what they give")
         if isinstance(kind, Elementwise):
             shapes = [v.type.shape for v in node.operands if isinstance(v.type, TensorType)]
             plain = [s for s in shapes if s is not None and None not in s]

@@ -16,13 +16,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rnngraph.errors import OpError
+from rnngraph.ir.binders import mentioned, settled_by
 from rnngraph.ir.graph import Array, Node, Value, call, call_node, current
 from rnngraph.ir.op import Call
 from rnngraph.ir.rewrite import Rewriting, Rule
-from rnngraph.ir.sizes import Dim, sub, symbols
+from rnngraph.ir.sizes import Dim, sub
 from rnngraph.ir.types import TensorType
-from rnngraph.ir.walk import type_symbols
-from rnngraph.passes.known import SMALL, array_of, is_op, is_uniform, named, plain, uniform
+from rnngraph.passes.known import SMALL, array_of, is_op, is_uniform, plain, uniform
 from rnngraph.passes.trace import tracing
 
 Result = Value | Sequence[Value] | None
@@ -32,11 +32,7 @@ Result = Value | Sequence[Value] | None
 
 def _binds(node: Node, old: Value) -> bool:
     """Whether sizes may be bound at this result: those that nothing the node reads mentions."""
-    known = {s for v in node.operands for s in type_symbols(v.type)}
-    known |= {s for v in node.operands for d in v.content or () for s in symbols(d)}
-    known |= named(node)
-    mine = type_symbols(old.type) | {s for d in old.content or () for s in symbols(d)}
-    return bool(mine - known)
+    return not settled_by(node).isdisjoint(mentioned(old))
 
 
 def _stands_for(node: Node, old: Value, new: Value, made: Sequence[Node]) -> bool:

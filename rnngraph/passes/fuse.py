@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Union
 
+from rnngraph.ir.binders import executed, settled_by, standing
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.op import Elementwise, Movement, Random, Reduction
-from rnngraph.ir.sizes import Dim
+from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import KERNEL_DTYPES, TensorType
-from rnngraph.ir.walk import Rebuilder, order
+from rnngraph.ir.walk import Rebuilder, order, type_symbols
 from rnngraph.ops.contraction import is_product, roles
 from rnngraph.ops.control import FUSED, parts
 from rnngraph.passes.close.prune import prune
@@ -47,6 +48,8 @@ def fusible(node: Node) -> bool:
     """Whether a node may be part of a group."""
     if not all(native_type(v) for v in (*node.operands, *node.results)):
         return False
+    if any(not type_symbols(v.type).isdisjoint(settled_by(node)) for v in node.results):
+        return False  # data say how large its result is
     kind = node.op.kind
     if isinstance(kind, (Reduction, Random)):
         return not node.op.fails
@@ -58,6 +61,21 @@ def fusible(node: Node) -> bool:
 def movement(node: Node) -> bool:
     """Whether a node only says where elements are."""
     return isinstance(node.op.kind, Movement)
+
+
+def size_edges(graph: Graph) -> dict[Node, list[Node]]:
+    """Which nodes of a region name sizes that executing another of its nodes tells."""
+    if not graph.binds:
+        return {}
+    teller: dict[Symbol, Node] = {}
+    found: dict[Node, list[Node]] = {}
+    for node in graph.nodes:
+        for s in executed(node) & graph.binds:
+            if s in teller:
+                found.setdefault(teller[s], []).append(node)
+        for s in settled_by(node) & graph.binds:
+            teller.setdefault(s, node)
+    return found
 
 
 def summed_products(loop: Node) -> set[Node]:
@@ -116,6 +134,7 @@ class _Fuser:
             for v in node.operands:
                 if v.node is not None:
                     self.users.setdefault(v.node, []).append(node)
+        self.sized = size_edges(graph)
         self.escaping = {v.node for v in graph.results if v.node is not None}
         self.group: dict[Node, Group] = {}
         self.groups: list[Group] = []
@@ -156,8 +175,10 @@ class _Fuser:
     def neighbours(self, node: Node, shape: Shape) -> Iterable[Group]:
         """Groups with the same domain that read what this node reads, and are independent of it."""
         reduces = tuple(self.axes(node)) if isinstance(node.op.kind, Reduction) else None
-        sources = set(node.operands)
+        sources, readers = set(node.operands), self.readers(node)
         for group in self.groups[-12:]:
+            if group in readers:
+                continue
             if group.domain == shape and group.reduces == reduces and len(group.nodes) < 60:
                 if not sources.isdisjoint(group.reads) and self.convex(node, group):
                     yield group
@@ -195,14 +216,17 @@ class _Fuser:
         return self.group.get(node, node)
 
     def readers(self, node: Node) -> set[Unit]:
-        """The units that read a node's results."""
-        return {self.unit(u) for u in self.users.get(node, [])}
+        """The units that read a node's results, or name a size that it tells."""
+        return {self.unit(u) for u in (*self.users.get(node, ()), *self.sized.get(node, ()))}
 
     def convex(self, node: Node, group: Group) -> bool:
         """Whether no path leaves `node`, passes outside the group and comes back to it.
 
-        Groups are made from the last node to the first, so nothing in the group can come before `node`.
+        Groups are made from the last node to the first, so nothing in the group can come before `node`. A kernel takes
+        sizes as arguments, so a node that tells one cannot be in the kernel that names it.
         """
+        if any(u in group.nodes for u in self.sized.get(node, ())):
+            return False
         stack = [u for u in self.readers(node) if u is not group]
         seen: set[Unit] = set(stack)
         while stack:
@@ -252,6 +276,9 @@ class _Builder:
         for n in old.nodes:
             before = [v.node for v in n.operands if v.node is not None] + list(n.after)
             needs[unit[n]].update(unit[m] for m in before if unit[m] != unit[n])
+        for n, named in fuser.sized.items():
+            for m in named:
+                needs[unit[m]].add(unit[n])
         for number in order(needs):
             node = old.nodes[number]
             self.emit(rb, node, self.groups.get(node), fuser)
@@ -296,8 +323,10 @@ class _Builder:
         return inner.local(rb.value(value))
 
     def escapes(self, value: Value, group: Group, fuser: _Fuser) -> bool:
-        """Whether a member's result is wanted outside."""
+        """Whether a member's result is wanted outside: read there, or the number that a size of the graph stands for."""
         assert value.node is not None
+        if value.content is not None and not fuser.graph.binds.isdisjoint(standing(value)):
+            return True
         return value.node in fuser.escaping and value in fuser.graph.results or any(
             u not in group.nodes for u in fuser.users.get(value.node, []) if value in u.operands)
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rnngraph.ir.binders import executed
 from rnngraph.ir.graph import Graph, Node, Value
-from rnngraph.ir.sizes import Symbol, symbols
-from rnngraph.ir.walk import Rebuilder, type_symbols
+from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import LoopParts, parts
-from rnngraph.passes.known import named, plain
+from rnngraph.passes.known import plain
 from rnngraph.passes.loop_pass import LoopPass
 from rnngraph.passes.regions import Edit
 from rnngraph.passes.slots import slots
@@ -25,19 +25,12 @@ FREE = ("constant", "sizes", "broadcast", "iota", "expand_dims", "squeeze", "res
 """Ops that are no work: what they give is read from where it is."""
 
 
-def _sizes(node: Node) -> set[Symbol]:
-    """The sizes that a node mentions."""
-    found = {s for v in node.results for s in type_symbols(v.type)}
-    found |= {s for v in node.results for d in v.content or () for s in symbols(d)}
-    return found | named(node)
-
-
 def steady(region: Graph, captures: Sequence[Value]) -> list[Node]:
     """The nodes of a region that compute the same at every step and could run in front of it."""
     same: set[Value] = set(captures)
     found = []
     for node in region.nodes:
-        if plain(node) and all(v in same for v in node.operands) and not _sizes(node) & region.binds:
+        if plain(node) and all(v in same for v in node.operands) and not executed(node) & region.binds:
             found.append(node)
             same.update(node.results)
     return found

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from rnngraph.ir.binders import named
 from rnngraph.ir.graph import Array, Builder, Graph, Node, Value
 from rnngraph.ir.op import OpDef
-from rnngraph.ir.sizes import Dim, Expr, Symbol, symbols
+from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, TensorType
 from rnngraph.ir.walk import type_symbols
 
@@ -83,12 +84,6 @@ def mentions(value: Value) -> set[Symbol]:
     assert node is not None
     found = type_symbols(value.type) | named(node)
     return found.union(*map(mentions, node.operands))
-
-
-def named(node: Node) -> set[Symbol]:
-    """The sizes that a node's attributes name."""
-    given = [a for a in node.attrs.values() if isinstance(a, tuple)]
-    return {s for a in given for d in a if isinstance(d, Expr) for s in symbols(d)}
 
 
 def lists_in(node: Node) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value
-from rnngraph.ir.sizes import Dim, Symbol
-from rnngraph.ir.walk import Rebuilder, all_nodes
+from rnngraph.ir.sizes import Dim, Expr, Symbol
+from rnngraph.ir.walk import Rebuilder, all_nodes, dims
 from rnngraph.passes.dce import dce
 from rnngraph.passes.edges import loosen
 from rnngraph.passes.regions import Edit, Edited, edit_loop
@@ -34,12 +34,33 @@ class LoopPass:
         self.uses = Uses(Graph())
 
     def rule(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
-        """What becomes of a node."""
+        """What becomes of a node. What its results bound is what stands in their place now."""
+        made = self.replaced(rb, node)
+        for old, new in zip(node.results, made or (), strict=False):
+            self.same(old, new)
+        return made
+
+    def replaced(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
+        """The new values of a node's results."""
         make = self.instead.get(node)
         if make is not None:
             with self.at(rb, node):
                 return make()
         return self.loop(rb, node) if node.op.name == "loop" else self.other(rb, node)
+
+    def same(self, old: Value, new: Value) -> None:
+        """Note that sizes which the old value binds in its graph are the new one's."""
+        self.note(old.graph, list(dims(old.type)), list(dims(new.type)))
+        self.note(old.graph, old.content or (), new.content or ())
+
+    def note(self, graph: Graph, inner: Sequence[Dim], outer: Sequence[Dim]) -> None:
+        """Note that sizes that `graph` binds are others, side by side."""
+        if len(inner) != len(outer):
+            return
+        for d, e in zip(inner, outer, strict=True):
+            symbol = d.symbol if isinstance(d, Expr) else None
+            if symbol is not None and symbol in graph.binds and e is not None and d != e:
+                self.sizes[symbol] = e
 
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """What becomes of a loop; None: a copy."""
@@ -59,7 +80,7 @@ class LoopPass:
             return graph
         self.uses = Uses(graph)
         new = Rebuilder(self.rule).graph(graph)
-        return rename(dce(loosen(new)), self.sizes) if self.changed else graph
+        return dce(rename(loosen(new), self.sizes)) if self.changed else graph
 
     def edit(self, rb: Rebuilder, node: Node, edit: Edit) -> Edited:
         """Edit a loop, keeping types."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Union
 
 from rnngraph.ir.graph import Graph, Node, Value, call
-from rnngraph.ir.sizes import Dim, Expr
+from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder, dims
 from rnngraph.ops.control import LoopParts, parts
@@ -85,13 +85,6 @@ class _Slots(LoopPass):
                         self.note(region, list(dims(inner.type)), list(dims(outer.type)))
                 self.note(p.final[i].graph, list(dims(p.final[i].type)), list(dims(outer.type)))
         return found
-
-    def note(self, graph: Graph, inner: Sequence[Dim], outer: Sequence[Dim]) -> None:
-        """Sizes that `graph` binds and that turn out to be others."""
-        for d, e in zip(inner, outer, strict=False):
-            symbol = d.symbol if isinstance(d, Expr) else None
-            if symbol is not None and symbol in graph.binds and e is not None and d != e:
-                self.sizes[symbol] = e
 
     def limit(self, p: LoopParts) -> bool:
         """Whether the trips are read and are the limit."""

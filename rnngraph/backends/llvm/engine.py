@@ -25,8 +25,9 @@ from rnngraph.backends.llvm.gemm import GemmEmitter
 from rnngraph.backends.llvm.native import Segment
 from rnngraph.backends.llvm.target import Library, Target
 from rnngraph.backends.llvm.text import Module
+from rnngraph.ir.binders import executed, mentioned, require_bound, settled_by
 from rnngraph.ir.graph import Graph, Node, Value
-from rnngraph.ir.sizes import Dim, Symbol, add, floordiv, mul, symbols
+from rnngraph.ir.sizes import Dim, Symbol, add, floordiv, mul
 from rnngraph.ir.types import DType
 from rnngraph.ir.walk import type_symbols, users
 from rnngraph.lowering.grown import Grown, grows, lower_grown
@@ -57,37 +58,19 @@ class HostStep:
     programs: list[Program] = field(default_factory=list)
 
 
-def mentioned(nodes: Iterable[Node]) -> set[Symbol]:
-    """Every symbol in the types and attributes of nodes, regions included."""
-    found: set[Symbol] = set()
-    stack = list(nodes)
-    while stack:
-        node = stack.pop()
-        for v in (*node.operands, *node.results):
-            found |= type_symbols(v.type)
-        for attr in ("starts", "sizes", "dims"):
-            for d in node.attrs.get(attr) or ():
-                found.update(symbols(d))
-        for region in node.regions:
-            for p in region.params:
-                found |= type_symbols(p.type)
-            stack.extend(region.nodes)
-    return found
+def of(values: Iterable[Value]) -> set[Symbol]:
+    """The sizes in the types and contents of values."""
+    return {s for v in values for s in mentioned(v)}
+
+
+def used(node: Node) -> set[Symbol]:
+    """The sizes that running a node takes."""
+    return executed(node) | of(node.operands)
 
 
 def bound_by(node: Node, own: set[Symbol]) -> set[Symbol]:
-    """The symbols of `own` that executing a node binds."""
-    found: set[Symbol] = set()
-    for v in node.results:
-        found |= type_symbols(v.type) & own
-        for d in v.content or ():
-            found |= set(symbols(d)) & own
-    operands: set[Symbol] = set()
-    for v in node.operands:
-        operands |= type_symbols(v.type)
-        for d in v.content or ():
-            operands |= set(symbols(d))
-    return found - operands
+    """The sizes of `own` that executing a node binds."""
+    return settled_by(node) & own
 
 
 @dataclass
@@ -121,22 +104,12 @@ class GrownStep:
         return 0
 
 
-def bound_in(graph: Graph) -> set[Symbol]:
-    """The symbols that a graph's parameters and nodes may bind, regions excluded."""
-    found: set[Symbol] = set()
-    for v in (*graph.params, *(v for n in graph.nodes for v in n.results)):
-        found |= type_symbols(v.type)
-        for d in v.content or ():
-            found.update(symbols(d))
-    return found
-
-
 class Program:
     """A graph or region, partitioned and compiled."""
 
     def __init__(self, engine: LLVMEngine, graph: Graph) -> None:
         self.graph = graph
-        self.own = bound_in(graph)
+        self.own = of((*graph.params, *(v for n in graph.nodes for v in n.results)))
         self.steps: list[Union[Stretch, GrownStep, HostStep]] = []
         self.partition(engine)
         for step in self.steps:
@@ -146,9 +119,7 @@ class Program:
     def partition(self, engine: LLVMEngine) -> None:
         """Cut the nodes into native stretches and host steps."""
         bound: set[Symbol] = set()
-        known: set[Symbol] = set()
-        for p in self.graph.params:
-            known |= type_symbols(p.type) | {s for d in p.content or () for s in symbols(d)}
+        known = of(self.graph.params)
         for node in self.graph.nodes:
             why = why_host(node) or self.decided_by_data(node, known)
             if why is not None:
@@ -162,7 +133,7 @@ class Program:
                 known |= bound_by(node, self.own)
                 continue
             last = self.steps[-1] if self.steps else None
-            if not isinstance(last, Stretch) or mentioned([node]) & bound:
+            if not isinstance(last, Stretch) or used(node) & bound:
                 last = Stretch([])
                 self.steps.append(last)
                 bound = set()
@@ -176,15 +147,14 @@ class Program:
         """Why room for a node's results cannot be made before it runs; None if it can."""
         if grows(node):
             return None
-        new = set().union(*(type_symbols(v.type) for v in node.results)) - known
-        for v in node.operands:
-            new -= type_symbols(v.type) | {s for d in v.content or () for s in symbols(d)}
-        return "the size of its result is decided by data" if new else None
+        new = settled_by(node) - known
+        decided = any(not new.isdisjoint(type_symbols(v.type)) for v in node.results)
+        return "the size of its result is decided by data" if decided else None
 
     def ports(self) -> None:
         """What each stretch reads and gives."""
         wanted: set[Value] = set(self.graph.results)
-        needed: set[Symbol] = set()
+        needed = of(self.graph.results)
         for step in reversed(self.steps):
             nodes = _nodes(step)
             if isinstance(step, Stretch):
@@ -194,13 +164,11 @@ class Program:
                 step.inputs = list(dict.fromkeys(v for n in nodes for v in n.operands if v not in inside))
             for n in nodes:
                 wanted.update(n.operands)
-            needed |= mentioned(nodes)
-        for v in self.graph.results:
-            needed |= type_symbols(v.type)
+            needed.update(*map(used, nodes))
 
     def binds_needed(self, value: Value, needed: set[Symbol]) -> bool:
         """Whether a value's content binds a size that a later step uses."""
-        return any(s in self.own and s in needed for d in value.content or () for s in symbols(d))
+        return not needed.isdisjoint(self.own & set(mentioned(value))) and value.content is not None
 
     def run(self, args: Sequence[Any], sizes: dict[Symbol, int]) -> list[Any]:
         """Run on arrays."""
@@ -300,6 +268,7 @@ class LLVMExecutable:
     def __init__(self, engine: LLVMEngine, graph: Graph) -> None:
         start = time.perf_counter()
         self.graph = optimise(graph, (*TIDY, *LOOPS, *KERNELS))
+        require_bound(self.graph)
         self.symbols = param_symbols(self.graph)
         self.program = Program(engine, self.graph)
         self.compile_seconds = time.perf_counter() - start
@@ -331,7 +300,7 @@ class LLVMEngine:
         self.columns: dict[str, int] = {}
 
     def compile(self, graph: Graph, options: Options) -> LLVMExecutable:
-        """An executable of a closed graph."""
+        """An executable of a closed graph. Raises InternalError for one that uses a size that nothing binds."""
         return LLVMExecutable(self, graph)
 
     def panel(self, dtype: DType, k: Dim, n: Dim) -> Dim:

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rnngraph.ir.binders import standing
+from rnngraph.ir.binders import executed, mentioned, standing
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.sizes import Symbol
-from rnngraph.ir.walk import Rebuilder, type_symbols
+from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import parts
-from rnngraph.passes.known import named
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
 
 
@@ -85,29 +84,35 @@ def has_effect(node: Node) -> bool:
 
 
 def _binders(graph: Graph) -> dict[Symbol, Value]:
-    """The first value of a region that binds each of its sizes."""
+    """The first value of a region that binds each of its sizes; of the values made together, one that is the size."""
     found: dict[Symbol, Value] = {}
     if graph.binds:
-        for value in (*graph.params, *(v for n in graph.nodes for v in n.results)):
-            for s in standing(value):
-                if s in graph.binds:
-                    found.setdefault(s, value)
+        for together in (graph.params, *(n.results for n in graph.nodes)):
+            for value in sorted(together, key=lambda v: v.content is None):
+                for s in standing(value):
+                    if s in graph.binds:
+                        found.setdefault(s, value)
     return found
+
+
+def _sizes(node: Node, live: Live) -> Iterable[Symbol]:
+    """The sizes that a living node needs. A loop or `if` without its dead slots needs fewer; see its inner `Live`."""
+    if node not in live.slots:
+        return executed(node)
+    return (s for v in node.results if v in live.values for s in mentioned(v))
 
 
 def analyse(graph: Graph, roots: Iterable[Value], nodes: Iterable[Node], keep_effects: bool) -> Live:
     """One backward sweep over a region."""
     live = Live(set(roots), set(nodes), binders=_binders(graph))
     for value in list(live.values):
-        live.name(type_symbols(value.type))
+        live.name(mentioned(value))
     for node in reversed(graph.nodes):
         if not (node in live.nodes or any(v in live.values for v in node.results)
                 or (keep_effects and has_effect(node))):
             continue
         live.nodes.add(node)
         live.nodes.update(node.after)
-        live.name(named(node) if not node.regions else (s for v in node.results if v in live.values
-                                                        for s in type_symbols(v.type)))
         if node.op.name == "loop":
             live.slots[node] = slots = _loop_slots(node, live, keep_effects)
             p = parts(node)
@@ -118,6 +123,7 @@ def analyse(graph: Graph, roots: Iterable[Value], nodes: Iterable[Node], keep_ef
             live.values.update([node.operands[0]], (node.operands[1 + i] for i in slots.captures))
         else:
             live.values.update(node.operands)
+        live.name(_sizes(node, live))
         for inner in live.slots[node].inner if node in live.slots else ():
             live.name(inner.sizes)
     return live

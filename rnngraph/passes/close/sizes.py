@@ -37,6 +37,8 @@ class ClosingSizes:
 
     def __init__(self, builder: ClosingBuilder) -> None:
         self.builder = builder
+        self.pending: set[Symbol] = set()
+        """Sizes of the node being typed that it will bind itself: its own kernel looks at them."""
 
     def same(self, a: Dim, b: Dim, what: str) -> Dim:
         """See the module's table."""
@@ -47,7 +49,8 @@ class ClosingSizes:
         facts = self.builder.facts
         x, y = facts.value(a), facts.value(b)
         if x is None or y is None:
-            self.builder.check(a, b, what)
+            if self.pending.isdisjoint((*symbols(a), *symbols(b))):
+                self.builder.check(a, b, what)
             return a if isinstance(a, int) else b
         bound = bound_in(a, b)
         if x == y and bound is not None:
@@ -65,6 +68,7 @@ class ClosingSizes:
         """A symbol bound at the result."""
         symbol = Symbol(hint)
         self.builder.graph.binds.add(symbol)
+        self.pending.add(symbol)
         return symbol.dim
 
 
@@ -73,7 +77,9 @@ class Demands(ClosingSizes):
 
     def fresh(self, hint: str) -> Dim:
         """A symbol that stands for nothing."""
-        return Symbol(hint).dim
+        symbol = Symbol(hint)
+        self.pending.add(symbol)
+        return symbol.dim
 
 
 class ClosingBuilder(Builder):
@@ -124,9 +130,11 @@ class ClosingBuilder(Builder):
                 return Made([self.local(v) for v in made])
         if isinstance(kind, Elementwise):
             inputs = self.aligned(inputs, definition.name)
+        self.sizes.pending.clear()
         new = self.plain(definition, inputs, attrs, regions, name, types, after, self.origin, hints)
         for v in new.results:
             v.type = self.sized(v.type)
+        self.sizes.pending.clear()
         plain = definition.effects == "pure" and not definition.fails and not regions
         if plain and definition.name not in ("sizes", "constant"):
             return Made([self.folded(v) for v in new.results]) if new.results else new
