@@ -27,6 +27,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--shrink", type=float, default=40.0, help="seconds for each fault")
+    parser.add_argument("--quick", action="store_true", help="engine reference and NumPy only: ten times as many programs")
     parser.add_argument("--show", action="store_true", help="print the script of --start and its faults, nothing else")
     parser.add_argument("--batch", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -35,11 +36,11 @@ def main() -> int:
         print(program.script(), *faults(program), sep="\n")
         return 0
     if args.batch:
-        return batch(args.start, args.count, args.shrink)
+        return batch(args.start, args.count, args.shrink, not args.quick)
     starts = range(args.start, args.start + args.count, BATCH)
     seen: dict[str, list[int]] = {}
     with ThreadPoolExecutor(args.jobs) as pool:
-        for text in pool.map(lambda s: apart(s, min(BATCH, args.start + args.count - s), args.shrink), starts):
+        for text in pool.map(lambda s: apart(s, min(BATCH, args.start + args.count - s), args), starts):
             for report in text.split("\f")[1:]:
                 seed, what, script = report.split("\n", 2)
                 if what not in seen:
@@ -51,13 +52,13 @@ def main() -> int:
     return 1 if seen else 0
 
 
-def batch(start: int, count: int, seconds: float) -> int:
+def batch(start: int, count: int, seconds: float, compiled: bool) -> int:
     """Seeds one after the other; a line before each tells where a crash was."""
     seen = set()
     for seed in range(start, start + count):
         print(f"\vseed {seed}", flush=True)
         program = generate(seed)
-        found = faults(program)
+        found = faults(program, compiled)
         if found:
             small = shrunk(program, seconds) if kind(found[0]) not in seen else program
             seen.add(kind(found[0]))
@@ -66,13 +67,13 @@ def batch(start: int, count: int, seconds: float) -> int:
     return 0
 
 
-def apart(start: int, count: int, seconds: float) -> str:
+def apart(start: int, count: int, args: argparse.Namespace) -> str:
     """The reports of a batch in another process; if that ends early, one for the seed, and the rest anew."""
     command = [sys.executable, "-m", "tests.support.random_programs", "--batch", "--start", str(start), "--count", str(count),
-               "--shrink", str(seconds)]
+               "--shrink", str(args.shrink), *(["--quick"] if args.quick else [])]
     begin = time.monotonic()
     try:
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE + count * seconds)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE + count * args.shrink)
         out, code, err = done.stdout, done.returncode, done.stderr
     except subprocess.TimeoutExpired as error:
         out = error.stdout.decode() if isinstance(error.stdout, bytes) else error.stdout or ""
@@ -85,7 +86,7 @@ def apart(start: int, count: int, seconds: float) -> str:
     last = err.strip().split("\n")[-1] if err else ""
     text += f"\f{seed}\nthe process ends with {code}\nthe process ends with {code}: {last}\n{generate(seed).script()}"
     rest = start + count - seed - 1
-    return text + (apart(seed + 1, rest, seconds) if rest else "")
+    return text + (apart(seed + 1, rest, args) if rest else "")
 
 
 if __name__ == "__main__":

@@ -64,6 +64,6 @@ def _expression(m: Maker) -> str | None:
         f"tf.boolean_mask({x}, mask)", f"tf.split({x}, [1, n], 0)[0]", f"{f} + tf.zeros([tf.shape({f})[-1] + 1], tf.{dtype})",
         f"tf.unsorted_segment_sum({i}, {i}, 2)", f"tf.segment_sum({i}, -{i})", "tf.matmul(y, tf.ones([n, 2], y.dtype))",
         f"tf.argmax(tf.zeros([0, n * 0 + 2]) + tf.cast({i}[:1], tf.float32), 0)", f"tf.gather_nd({x}, [[n]])",
-        f"tf.slice({x}, [n] + [0] * {rank - 1}, [1] + [-1] * {rank - 1})", f"tf.scatter_nd([[n]], [1.0], [2])",
+        f"tf.slice({x}, [n] + [0] * {rank - 1}, [1] + [-1] * {rank - 1})", "tf.scatter_nd([[n]], [1.0], [2])",
         "tf.dynamic_partition(ids, ids, 2)[0]", f"tf.nn.top_k({f}, n + 3)[0]", "tf.reverse_sequence(x, ids, 1, batch_axis=0)",
     )))

@@ -20,6 +20,8 @@ def fill(m: Maker, count: int, families: dict[str, int] | None = None) -> None:
     weights = dict(families or FAMILIES)
     if m.depth <= 0:
         weights["control"] = weights["lists"] = weights["rnn"] = 0
+    if m.pure:
+        weights["state"] = 0
     names = [n for n, w in weights.items() for _ in range(w)]
     for _ in range(4 * count):
         count -= bool(m.of(STATEMENTS[m.of(names)])(m))
@@ -63,16 +65,19 @@ def loop(m: Maker) -> Any:
     start = carried(m, m.whole(1, 3))
     if not start:
         return None
-    m = m if m.last is None else waiting(m, start)
+    zero = "tf.constant(0)"
+    if m.last is not None:
+        start, zero = waiting(m, start), waiting(m, [zero])[0]
     free = m.chance(0.35) or not all(t.fixed for n in start for t in m.values(n))
     params = entered(m, start, free)
     t, cond, body = m.fresh("t"), m.fresh("cond"), m.fresh("body")
     names = [t, *params]
     inner = m.block({t: [T(np.int32(0))] * len(m.worlds), **params})
+    inner.last = t  # steps come one after the other
     fill(inner, m.whole(1, 5))
     new = [fitting(inner, p, ts, free) for p, ts in params.items()]
-    step = f"{t} + 1"
-    if inner.last:
+    step, effects = f"{t} + 1", inner.last != t
+    if effects:
         step = inner.fresh("t")
         inner.lines += inner.after(inner.last, f"{t} + 1", step)
     test = f"{t} < {limit(m)}"
@@ -84,25 +89,21 @@ def loop(m: Maker) -> Any:
     results = [m.fresh() for _ in names]
     lines = [f"def {cond}({', '.join(names)}):", f"    return {test}",
              *m.function(body, names, inner, f"[{', '.join([step, *new])}]"),
-             f"{', '.join(results)} = tf.while_loop({cond}, {body}, [tf.constant(0), {', '.join(start)}]{invariants})"]
-    return finish(m, inner, lines, results)
-
-
-def waiting(m: Maker, start: list[str]) -> Maker:
-    """Makes what a region starts with wait for the last effect."""
-    for i, name in enumerate(start):
-        found = m.fresh()
-        if m.add("\n".join(m.after(str(m.last), f"tf.identity({name})", found)), [found]):
-            start[i] = found
-    return m
-
-
-def finish(m: Maker, inner: Maker, lines: Sequence[str], results: Sequence[str]) -> bool:
-    """Adds a region; what happened inside has happened once its first result is there."""
+             f"{', '.join(results)} = tf.while_loop({cond}, {body}, [{zero}, {', '.join(start)}]{invariants})"]
     done = m.add("\n".join(lines), results)
-    if done and inner.last:
+    if done and effects:
         m.last = results[0]
     return done
+
+
+def waiting(m: Maker, start: list[str]) -> list[str]:
+    """What a region starts with, once the last effect has happened."""
+    found = list(start)
+    for i, name in enumerate(start):
+        new = m.fresh()
+        if m.add("\n".join(m.after(str(m.last), f"tf.identity({name})", new)), [new]):
+            found[i] = new
+    return found
 
 
 @statement("control")
@@ -113,7 +114,7 @@ def branch(m: Maker) -> Any:
     if not pred or not wanted:
         return None
     if m.last is not None:
-        [pred] = waiting_for([pred], m)
+        [pred] = waiting(m, [pred])
     lines, names, effects = [], [], False
     for _ in range(2):
         inner = m.block({})
@@ -134,12 +135,6 @@ def branch(m: Maker) -> Any:
     if done and effects:
         m.last = results[0]
     return done
-
-
-def waiting_for(names: list[str], m: Maker) -> list[str]:
-    """The same tensors, which wait for the last effect."""
-    waiting(m, names)
-    return names
 
 
 @statement("control")
@@ -167,8 +162,8 @@ def mapped(m: Maker) -> Any:
     if how != "map_fn":
         params = {m.fresh("s"): row if own else m.values(str(start)), **params}
     inner = m.block(params)
-    inner.pool += list(params)
-    fill(inner, m.whole(1, 4), {**FAMILIES, "state": 0})
+    inner.pure = True  # rows are done in any order
+    fill(inner, m.whole(1, 4))
     name = m.fresh("row")
     if how == "map_fn":
         result = inner.pool[-1]
@@ -184,6 +179,9 @@ def mapped(m: Maker) -> Any:
 
 # --- arrays of tensors --------------------------------------------------------------------------------------------------
 
+READS = ("stack()", "stack()", "concat()", "gather([0])", "read(0)", "gather([1, 0])")
+
+
 @statement("lists")
 def filled(m: Maker) -> Any:
     """A loop that writes an array at each step, in order or not, growing or not; then stack, concat, gather or reads."""
@@ -194,7 +192,8 @@ def filled(m: Maker) -> Any:
         return None
     carry = m.fresh("c")
     inner = m.block({t: [T(np.int32(0))] * len(m.worlds), carry: [T(v.a, v.loose, False) for v in m.values(x)]})
-    fill(inner, m.whole(1, 3), {**FAMILIES, "state": 0})
+    inner.pure = True
+    fill(inner, m.whole(1, 3))
     value = inner.float() or carry
     new = fitting(inner, carry, inner.values(carry), False)
     grow = m.chance(0.4)
@@ -206,7 +205,7 @@ def filled(m: Maker) -> Any:
              f"def {cond}({t}, {carry}, {ta}):", f"    return {t} < {n}",
              *m.function(body, [t, carry, ta], inner, f"[{t} + 1, {new}, {ta}.write({place}, {value})]"),
              f"{t}, {result}, {out} = tf.while_loop({cond}, {body}, [tf.constant(0), {x}, {ta}]{shape})",
-             f"{made} = {out}.{m.of(('stack()', 'stack()', 'concat()', f'read({n} - 1)', 'gather([0])', 'read(0)', 'gather([1, 0])'))}"]
+             f"{made} = {out}.{m.of((*READS, f'read({n} - 1)'))}"]
     rank = inner.values(value)[0].a.ndim + ("read" not in lines[-1] and "concat" not in lines[-1])
     lines += [f"{made}.set_shape({[None] * rank})"]
     return m.add("\n".join(lines), [result, made])
@@ -223,7 +222,8 @@ def walked(m: Maker) -> Any:
     shape = [None] * (m.values(x)[0].a.ndim - 1)
     inner = m.block({t: [T(np.int32(0))] * len(m.worlds), row: [T(v.a[0], v.loose, False) for v in m.values(x)],
                      c: [T(v.a[0], v.loose, False) for v in m.values(x)]})
-    fill(inner, m.whole(1, 3), {**FAMILIES, "state": 0})
+    inner.pure = True
+    fill(inner, m.whole(1, 3))
     new = fitting(inner, c, inner.values(c), False)
     read = f"{ta}.read({place})"
     if m.chance(0.3):

@@ -82,6 +82,8 @@ class Maker:
         self.depth = depth
         self.lines: list[str] = []
         self.outside = len(pool)
+        self.pure = False
+        """Whether variables are left alone here."""
         self.last: str | None = None
         """The newest thing that read or wrote a variable here; the next waits for it."""
 
@@ -198,7 +200,9 @@ class Maker:
     def block(self, params: dict[str, list[T]]) -> Maker:
         """A maker for the body of a function with these parameters."""
         worlds = [w.inner({n: ts[i] for n, ts in params.items()}) for i, w in enumerate(self.worlds)]
-        return Maker(self.shared, worlds, [*self.pool, *params], self.depth - 1)
+        inner = Maker(self.shared, worlds, [*self.pool, *params], self.depth - 1)
+        inner.pure = self.pure
+        return inner
 
     def function(self, name: str, params: Sequence[str], body: Maker, result: str) -> list[str]:
         """The lines of a function that the block became."""

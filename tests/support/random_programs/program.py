@@ -15,6 +15,19 @@ import numpy as np
 import rnngraph as tf
 
 '''
+VARIABLES = """sess.run(tf.global_variables_initializer())
+values = {{
+{values}}}
+for variable in tf.global_variables():
+    variable.load(values.get(variable.op.name, sess.run(variable)), sess)
+"""
+LISTS = ("dense", "hs")
+"""Names of lists of gradients, some of which may be None."""
+TAIL = """for feeds in [
+{runs}
+]:
+    print(sess.run([{fetches}], {{globals()[name]: a for name, a in feeds.items()}}))
+"""
 
 
 @dataclass
@@ -34,23 +47,10 @@ class Program:
         runs = "\n".join(f"    {{{', '.join(f'{name!r}: {_array(a)}' for name, a in feed.items())}}}," for feed in self.feeds)
         values = "".join(f"    {name!r}: {_array(a)},\n" for name, a in self.variables.items()
                          if f"'{name.split('/')[0]}'" in self.text)
-        return HEAD.format(seed=self.seed) + self.text + f"""
-sess = tf.Session(engine=sys.argv[1])
-values = {{
-{values}}}
-sess.run(tf.global_variables_initializer())
-for variable in tf.global_variables():
-    if variable.op.name in values:
-        variable.load(values[variable.op.name], sess)
-runs = [
-{runs}
-]
-names = {self.fetches!r}
-for feeds in runs:
-    fetches = [[v for v in globals()[n] if v is not None] if isinstance(globals()[n], list) else globals()[n] for n in names]
-    print(sess.run(fetches, {{globals()[name]: a for name, a in feeds.items()}}))
-    print({{v.op.name: sess.run(v) for v in tf.global_variables()}})
-"""
+        fetches = ", ".join(f"[v for v in {n} if v is not None]" if n in LISTS else n for n in self.fetches)
+        state = VARIABLES.format(values=values) if values else ""
+        return (HEAD.format(seed=self.seed) + self.text + "\nsess = tf.Session(engine=sys.argv[1])\n" + state
+                + TAIL.format(runs=runs, fetches=fetches))
 
 
 def _array(a: Any) -> str:

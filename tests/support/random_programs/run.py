@@ -11,7 +11,7 @@ import numpy as np
 import rnngraph as rn
 from tests.support.eager import core, namespace
 from tests.support.eager.core import T
-from tests.support.random_programs.program import Program
+from tests.support.random_programs.program import LISTS, Program
 
 EXPECTED = (rn.errors.OpError, ValueError, TypeError, NotImplementedError)
 STRANGE = (rn.errors.InternalError, UnicodeError)
@@ -147,12 +147,13 @@ def agree(a: Any, b: Any, factor: float = 1.0) -> bool:
     return bool(np.allclose(a, b, rtol=tolerance, atol=tolerance * (1 + scale), equal_nan=True))
 
 
-def faults(program: Program) -> list[str]:
-    """What is wrong with the program on the engines; nothing if all agree."""
+def faults(program: Program, compiled: bool = True) -> list[str]:
+    """What is wrong with the program on the engines; nothing if all agree. Without `compiled`, engine "reference" alone."""
     true = truth(program)
     runs, engines = {}, {}
-    for engine in ENGINES:
+    for engine in ENGINES[:1 + compiled]:
         runs[engine], engines[engine] = engine_outcomes(program, engine)
+    runs.setdefault("llvm", runs["reference"])
     found = []
     for i, (wanted, run) in enumerate(true):
         a, b = (runs[engine][i] for engine in ENGINES)
@@ -215,7 +216,7 @@ def _numpy(wanted: Outcome, a: Outcome, close: bool) -> list[str]:
 
 def _label(key: Any) -> str:
     name, i = key
-    return f"{name}[{i}]" if name in ("dense", "hs") else str(name)
+    return f"{name}[{i}]" if name in LISTS else str(name)
 
 
 def _text(a: Any) -> str:

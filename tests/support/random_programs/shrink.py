@@ -20,10 +20,10 @@ def kind(fault: str) -> str:
     return " ".join(text.split())[:70]
 
 
-def failing(program: Program) -> str:
+def failing(program: Program, compiled: bool = True) -> str:
     """How the program fails; empty if it does not."""
     try:
-        found = faults(program)
+        found = faults(program, compiled)
     except Exception as error:
         return f"broken: {type(error).__name__}"
     return kind(found[0]) if found else ""
@@ -31,14 +31,15 @@ def failing(program: Program) -> str:
 
 def shrunk(program: Program, seconds: float = 60.0) -> Program:
     """A small program that fails as this one does."""
-    wanted, end = failing(program), time.monotonic() + seconds
+    compiled = not failing(program, False)
+    wanted, end = failing(program, compiled), time.monotonic() + seconds
     changed = True
     while changed and time.monotonic() < end:
         changed = False
         for smaller in _smaller(program):
             if time.monotonic() > end:
                 break
-            if failing(smaller) == wanted:
+            if failing(smaller, compiled) == wanted:
                 program, changed = smaller, True
                 break
     return program
@@ -97,8 +98,11 @@ def _statements(tree: ast.AST) -> list[ast.stmt]:
 
 
 def _operands(text: str, i: int) -> list[str]:
-    """The names that an assignment to one name reads."""
-    statement = _statements(ast.parse(text))[i]
+    """The names that an assignment to one name reads; none in a `with`, whose order is the point."""
+    tree = ast.parse(text)
+    statement = _statements(tree)[i]
+    if any(statement in n.body for n in ast.walk(tree) if isinstance(n, ast.With)):
+        return []
     if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
         return []
     if isinstance(statement.value, ast.Name):
@@ -107,7 +111,7 @@ def _operands(text: str, i: int) -> list[str]:
 
 
 class _Drop(ast.NodeTransformer):
-    """Removes statement number i; a `with` leaves its body."""
+    """Removes statement number i."""
 
     def __init__(self, i: int) -> None:
         self.i = i
@@ -119,6 +123,6 @@ class _Drop(ast.NodeTransformer):
         class Out(ast.NodeTransformer):
             def visit(self, inner: ast.AST) -> object:
                 if inner is target:
-                    return inner.body if isinstance(inner, ast.With) else None
+                    return None
                 return self.generic_visit(inner)
         return Out().visit(node)  # type: ignore[no-any-return]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 from tests.support.random_programs.maker import Maker
 from tests.support.random_programs.statements import statement
 
@@ -62,10 +61,9 @@ def rows(m: Maker) -> Any:
     if not now.a.ndim or not now.shape[0]:
         return None
     place = f"{i} % {now.shape[0]}"
-    one = f"tf.gather({v}.read_value(), {place}) * {0.5 if now.dtype.kind == 'f' else 2}"
-    if m.last:
-        return None
-    return m.guarded(f"tf.{m.of(('scatter_add', 'scatter_sub', 'scatter_update'))}({v}, {place}, {one})")
+    old = m.guarded(f"{v}.read_value()")
+    update = m.of(("scatter_add", "scatter_sub", "scatter_update"))
+    return old and m.guarded(f"tf.{update}({v}, {place}, tf.gather({old}, {place}) * {0.5 if now.dtype.kind == 'f' else 2})")
 
 
 @statement("state")
@@ -173,7 +171,8 @@ def training(m: Maker) -> bool:
     floats = [n for n, v in m.shared.variables.items() if m.worlds[0].run.variables[v].dtype == m.main]
     if not floats:
         return False
-    goal = m.let(" + ".join(f"tf.reduce_sum(tf.square({n}.read_value() - {m.number()}))" for n in floats))
+    reads = [m.guarded(f"{n}.read_value()") for n in floats]
+    goal = m.let(" + ".join(f"tf.reduce_sum(tf.square({r} - {m.number()}))" for r in reads))
     more = m.float(0, 3)
     loss = goal and more and m.let(f"{goal} + tf.cast(tf.reduce_mean(tf.tanh({more} * 0.1)), tf.{m.main})")
     return m.guarded(f"tf.train.{m.of(OPTIMIZERS)}.minimize({loss or goal})") is not None

@@ -338,7 +338,8 @@ def gathered(m: Maker) -> Any:
         return None
     axis = m.whole(0, m.values(x)[0].a.ndim - 1)
     size = f"tf.shape({x}, out_type=tf.{m.values(i)[0].dtype.name})"
-    return m.let(m.of((f"tf.gather({x}, {i})", f"tf.gather({x}, {i} % {size}[0])", f"tf.nn.embedding_lookup({x}, {i} % {size}[0])",
+    return m.let(m.of((f"tf.gather({x}, {i})", f"tf.gather({x}, {i} % {size}[0])",
+                       f"tf.nn.embedding_lookup({x}, {i} % {size}[0])",
                        f"tf.gather({x}, {i} % {size}[{axis}], axis={axis})", f"tf.gather({x}, tf.range(tf.shape({x})[0] - 1))",
                        f"tf.gather_nd({x}, tf.expand_dims({i} % {size}[0], -1))",
                        f"tf.scatter_nd(tf.expand_dims({i} % 4, -1), tf.ones_like({i}), [4])")))
@@ -349,8 +350,10 @@ def turned(m: Maker) -> Any:
     """The first steps of each row turned round."""
     i = m.kind("i", 1, 1, known=True)
     x = i and m.pick(lambda t: t.a.ndim > 1)
-    return x and m.let(f"tf.reverse_sequence({x}, tf.abs({i}) % (tf.shape({x}, out_type=tf.{m.values(i)[0].dtype.name})[1] + 1), "
-                       "seq_axis=1, batch_axis=0)")
+    if not x:
+        return None
+    steps = f"tf.shape({x}, out_type=tf.{m.values(i)[0].dtype.name})[1]"
+    return m.let(f"tf.reverse_sequence({x}, tf.abs({i}) % ({steps} + 1), seq_axis=1, batch_axis=0)")
 
 
 # --- draws --------------------------------------------------------------------------------------------------------------
