@@ -88,8 +88,8 @@ def _rows(elems: Any) -> tuple[int, Callable[[int], Any]]:
     return parts[0].shape[0], lambda i: packed(elems, iter([T(p.a[i], p.loose, p.fixed) for p in parts]))
 
 
-def _stacked(found: list[Any], like: list[Any], also: Any) -> list[T]:
-    """Lists of leaves, a step each, as tensors; like those where there is no step."""
+def _stacked(found: list[Any], also: Any) -> list[T]:
+    """Lists of leaves, a step each, as tensors."""
     if not found:
         raise Skip("no step tells the shape")
     columns = zip(*found, strict=True)
@@ -112,7 +112,7 @@ def scan(fn: Callable[..., Any], elems: Any, initializer: Any = None) -> Any:
                 raise Skip("a state changes its type")
         state = new
         found.append(list(leaves(state)))
-    return packed(structure, iter(_stacked(found, [], elems)))
+    return packed(structure, iter(_stacked(found, elems)))
 
 
 def _fold(back: bool) -> Callable[..., Any]:
@@ -135,7 +135,7 @@ def map_fn(fn: Callable[..., Any], elems: Any, dtype: Any = None) -> Any:
     """tf.map_fn."""
     n, row = _rows(elems)
     results = [fn(row(i)) for i in range(n)]
-    return packed(elems if dtype is None else dtype, iter(_stacked([list(leaves(r)) for r in results], [], elems)))
+    return packed(elems if dtype is None else dtype, iter(_stacked([list(leaves(r)) for r in results], elems)))
 
 
 class TensorArray:

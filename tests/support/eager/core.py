@@ -80,6 +80,10 @@ class T:
         """The sizes of this execution."""
         return self.a.shape
 
+    def get_shape(self) -> tuple[int, ...]:
+        """What a graph knows of the sizes: here all."""
+        return self.a.shape
+
     def set_shape(self, shape: Any) -> None:
         """Must agree."""
         if len(shape) != self.a.ndim or any(d is not None and d != n for d, n in zip(shape, self.a.shape, strict=True)):

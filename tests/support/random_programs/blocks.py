@@ -171,6 +171,7 @@ def mapped(m: Maker) -> Any:
     else:
         state = next(iter(params))
         result, dtype = fitting(inner, state, params[state], False), ""
+        inner.lines.append(f"{result}.set_shape({state}.get_shape())")
     made = m.fresh()
     given = "" if own or how == "map_fn" else f", {start}"
     return m.add("\n".join([*m.function(name, list(params), inner, result),
