@@ -19,7 +19,6 @@ from rnngraph.passes.close.driver import close, open_part
 from rnngraph.runtime.interface import Options
 from tests.support.random_graphs import random_graph, random_open_graph
 
-
 PARTS = 8
 
 
