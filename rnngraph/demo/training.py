@@ -114,8 +114,8 @@ class Store:
             model.saver.save(session, str(self.prefix))
             draft.write_text(json.dumps(asdict(record)), "utf-8")
             os.replace(draft, self.directory / "demo.json")
-        except OSError as error:
-            raise DemoError(f"cannot write the checkpoint to {self.directory}: {error.strerror or error}") from None
+        except (tf.errors.OpError, OSError) as error:
+            raise DemoError(f"cannot write the checkpoint to {self.directory}: {error}") from None
 
 
 def _difference(record: Record, corpus: Corpus) -> str:

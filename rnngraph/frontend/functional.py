@@ -34,8 +34,9 @@ def _same_rows(graph: Graph, n: Tensor, flat: Sequence[Tensor]) -> list[Operatio
     """Checks that leaves have n rows, where that is not known statically; the loop runs after them."""
     first = flat[0].shape.as_list()[0] if flat[0].shape.ndims else None
     unknown = [t for t in flat[1:] if first is None or not t.shape.ndims or t.shape.as_list()[0] != first]
-    return [graph.emit("check_sizes", [stack([n, shape(t)[0]])], {"what": "the rows of all leaves of elems"},
-                       name="same_rows", type="Assert") for t in unknown]
+    message = "Incompatible shapes: {0} and {1} must be equal for the rows of all leaves of elems"
+    return [graph.emit("check_sizes", [stack([n, shape(t)[0]])], {"message": message}, name="same_rows", type="Assert")
+            for t in unknown]
 
 
 def _static_rows(tensor: Tensor, like: Tensor) -> None:

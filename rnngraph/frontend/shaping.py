@@ -186,7 +186,9 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None, squeeze_dims:
             if ndims is not None and not -ndims <= each < ndims:
                 raise ValueError(f"squeeze_dims {each} not in [{-ndims},{ndims}).")
         # An empty list says the same as None, as in TensorFlow.
-        return emit("squeeze", [x], {"axes": tuple(axes) if axes else None}, name=scope, type="Squeeze")
+        if not axes:
+            return emit("squeeze_ones", [x], name=scope, type="Squeeze")
+        return emit("squeeze", [x], {"axes": tuple(axes)}, name=scope, type="Squeeze")
 
 
 # --- joining and parting ----------------------------------------------------------------------------------------------

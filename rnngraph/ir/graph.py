@@ -168,6 +168,17 @@ class OpenSizes:
             raise ValueError(f"Dimensions must be equal, but are {a} and {b} for {what}.")
         return b if a is None or (isinstance(b, int) and not isinstance(a, int)) else a
 
+    def at_least(self, size: Dim, low: Dim, message: str) -> None:
+        """Raises ValueError if that is known not to hold."""
+        if isinstance(size, int) and isinstance(low, int) and size < low:
+            raise ValueError(message.format(size, low))
+
+    def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
+        """A size that has a name is taken for one (>= 0); nothing else is known of it."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a == b if relation == "==" else a >= b
+        return True if relation == ">=" and a is not None else None
+
     def fresh(self, hint: str) -> Dim:
         """A symbol bound at the result."""
         symbol = Symbol(hint)

@@ -25,6 +25,10 @@ class SizeRules(Protocol):
 
     def same(self, a: Dim, b: Dim, what: str) -> Dim:
         """The common size of a and b, which must be equal. Raises ValueError (phrase: `Dimensions must be equal`)."""
+    def at_least(self, size: Dim, low: Dim, message: str) -> None:
+        """Demand that size >= low. `message`, with places {0} and {1} for the two, says what is wrong otherwise."""
+    def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
+        """Whether `a relation b`, with relation "==" or ">="; None where only running tells."""
     def fresh(self, hint: str) -> Dim:
         """A size that this node's execution decides: a new symbol bound at its result."""
 
@@ -91,7 +95,8 @@ class State:
 
 @dataclass(frozen=True)
 class Random:
-    """A pure function of a key and the element's index. `scalar(s, key elements, flat index, **attrs)`."""
+    """A pure function of a key and the element's flat index, which make the element's 64 random bits; `scalar(s, x, y,
+    other operands, **attrs)` makes a number of these, given as two uint32 words. See `ops/random.py`."""
 
     scalar: Callable[..., Any]
 

@@ -41,6 +41,15 @@ class StrictSizes:
             return b if a is None else a
         raise ValueError(f"Dimensions must be equal, but are {a} and {b} for {what}.")
 
+    def at_least(self, size: Dim, low: Dim, message: str) -> None:
+        """Guards and checks see to it."""
+
+    def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
+        """As close decided: what is named as a size is one; what is not provably equal, only running tells."""
+        if isinstance(a, int) and isinstance(b, int):
+            return a == b if relation == "==" else a >= b
+        return True if relation == ">=" or a == b else None
+
     def fresh(self, hint: str) -> Dim:
         """A new symbol, which stands for one that the node binds."""
         symbol = Symbol(hint)

@@ -14,8 +14,8 @@ from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import DType, TensorType, bool_
 from rnngraph.lowering import nests
 from rnngraph.lowering.loops import lower_loop
-from rnngraph.lowering.lower import Lowering, Region, mentioned_symbols
-from rnngraph.lowering.plan import Input, Loop, Output, Plan, whole
+from rnngraph.lowering.lower import Lowering, Region
+from rnngraph.lowering.plan import Input, Loop, Output, Plan, plan_of, whole
 from rnngraph.ops.control import parts
 
 
@@ -62,8 +62,7 @@ def lower_grown(node: Node, panel: Callable[[DType, Dim, Dim], Dim]) -> Grown:
     top.steps[last + 1] = replace(loop, begin=begin.dim, capacity=capacity.dim, more=views[-1])
     for value, view in zip((*p.final, *p.stacks, p.trips), views, strict=False):
         top.settle(value, view)
-    symbols = (*mentioned_symbols([node], inputs, ()), begin, capacity)
-    plan = Plan(inputs, tuple(outputs), tuple(top.steps), symbols, tuple(shared.nodes), shared.constants)
+    plan = plan_of(inputs, outputs, top.steps, shared.nodes, shared.constants, (begin, capacity))
     return Grown(node, plan, begin, capacity)
 
 

@@ -6,20 +6,24 @@ rows of a stack, the next value of a carry. Movement is a view and costs nothing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from rnngraph.ir.graph import Node, Value
-from rnngraph.ir.sizes import Dim, Symbol, add, mul, product, symbols
+from rnngraph.ir.sizes import Dim, Expr, Symbol, add, mul, product
 from rnngraph.ir.types import DType, bool_
-from rnngraph.ir.walk import dims
 from rnngraph.lowering import nests, products
 from rnngraph.lowering.plan import (
     Arg,
+    Bind,
     Branch,
     Check,
     CheckRange,
     CheckSizes,
+    Draw,
     Fail,
     Gemm,
     Input,
@@ -32,9 +36,11 @@ from rnngraph.lowering.plan import (
     Take,
     View,
     Work,
+    plan_of,
     row_major,
     whole,
 )
+from rnngraph.lowering.support import DRAWS
 from rnngraph.lowering.views import MAPS, reshaped
 from rnngraph.ops.contraction import Letters, is_product, roles
 
@@ -78,6 +84,21 @@ class Lowering:
         return Input(self.inputs[key])
 
 
+    def scalar(self, number: float, dtype: DType) -> View:
+        """A number among the data, so that programs that differ in it alone share their code."""
+        pool = self.constant(dtype, np.empty(0, dtype.numpy))
+        known = self.constants[pool.index].tolist()
+        if number not in known:
+            known.append(number)
+            self.constants[pool.index] = np.array(known, dtype.numpy)
+        return View(pool, dtype, (), (), known.index(number))
+
+
+def _simplifies(number: Any) -> bool:
+    """Whether the compiler should see a number: it makes less of sums with 0 and of factors that are powers of two."""
+    return not isinstance(number, float) or not math.isfinite(number) or math.frexp(number)[0] in (0.0, 0.5, -0.5)
+
+
 class Region:
     """Lowers one region. `outer` says which value of the region around a captured parameter is."""
 
@@ -87,6 +108,7 @@ class Region:
         self.parent = parent
         self.outer = dict(outer or {})
         self.steps: list[Step] = []
+        self.bound: set[Symbol] = set()
         self.views: dict[Value, View] = {}
         self.places: dict[Value, View] = {}
         self.packs: dict[tuple[Value, str], Work] = {}
@@ -123,8 +145,21 @@ class Region:
             self.nodes_one(node)
 
     def nodes_one(self, node: Node) -> None:
-        """Lower one node."""
+        """Lower one node. In a region, the numbers that it makes may be sizes that later nodes name."""
         RULES[node.op.name](self, node)
+        if self.parent is not None and node.graph.binds:
+            for value in node.results:
+                self.bind(value)
+
+    def bind(self, value: Value) -> None:
+        """Bind the sizes that a value's elements are, where this region binds them."""
+        for i, d in enumerate(value.content or ()):
+            symbol = d.symbol if isinstance(d, Expr) else None
+            if symbol is not None and symbol in value.graph.binds and symbol not in self.bound:
+                self.bound.add(symbol)
+                view = self.views[value]
+                place = add(view.offset, mul(i, view.strides[0])) if view.shape else view.offset
+                self.steps.append(Bind(symbol, View(view.base, view.dtype, (), (), place)))
 
     def plan_concats(self, nodes: Sequence[Node]) -> None:
         """Let what a concat joins be written into it directly."""
@@ -142,6 +177,9 @@ class Region:
         """One nest."""
         region = node.regions[0]
         views = {p: self.views[v] for p, v in zip(region.params, node.operands, strict=True)}
+        for inner in region.nodes:
+            if inner.op.name == "constant" and not _simplifies(number := inner.attrs["value"].array.item()):
+                views[inner.results[0]] = self.shared.scalar(number, inner.results[0].type.dtype)
         out = [self.place(v) for v in node.results]
         self.steps.append(nests.nest(node, views, out))
         self.views.update(zip(node.results, out, strict=True))
@@ -318,6 +356,16 @@ class Region:
             self.steps.append(nests.copy(made, out))
         self.views[node.results[0]] = out
 
+    def draw(self, node: Node) -> None:
+        """Random numbers."""
+        key = self.contiguous(self.views[node.operands[0]])
+        out = self.place(node.results[0])
+        made = out if out.contiguous else self.shared.tensor(out.dtype, out.shape)
+        self.steps.append(Draw(node.op.name, key, whole_at(made, (product(made.shape),))))
+        if made != out:
+            self.steps.append(nests.copy(made, out))
+        self.views[node.results[0]] = out
+
     def put(self, node: Node) -> None:
         """A copy of x with rows replaced or added to."""
         out = self.place(node.results[0])
@@ -357,10 +405,10 @@ class Region:
         self.steps.append(Check(whole_at(x, (product(x.shape),)), self.shared.node(node)))
 
     def check_sizes(self, node: Node) -> None:
-        """Two sizes that must be equal."""
+        """Two sizes that must compare as they say."""
         content = node.operands[0].content
         assert content is not None
-        self.steps.append(CheckSizes(content[0], content[1], self.shared.node(node)))
+        self.steps.append(CheckSizes(node.attrs["relation"], content[0], content[1], self.shared.node(node)))
 
     def fail(self, node: Node) -> None:
         """Always fails; its results have a place nobody reads."""
@@ -419,7 +467,7 @@ RULES: dict[str, Callable[[Region, Node], None]] = {
     "put": Region.put, "put_add": Region.put, "argmax": Region.arg, "argmin": Region.arg,
     "check_range": Region.check_range, "check_sizes": Region.check_sizes, "assert": Region.check, "fail": Region.fail,
     "no_op": Region.nothing, "if": Region.branch, **dict.fromkeys(DIVISIONS, Region.division),
-    **dict.fromkeys(MAPS, Region.movement)}
+    **dict.fromkeys(DRAWS, Region.draw), **dict.fromkeys(MAPS, Region.movement)}
 """How the nodes of each op are lowered; `loops`, which stands on this module, adds its own."""
 
 
@@ -439,33 +487,7 @@ def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Valu
     top.nodes(nodes)
     for value, view in zip(outputs, targets, strict=True):
         top.settle(value, view)
-    used = mentioned_symbols(nodes, inputs, outputs)
-    return Plan(tuple(inputs), tuple(outputs), tuple(top.steps), used, tuple(shared.nodes), shared.constants)
+    return plan_of(inputs, outputs, top.steps, shared.nodes, shared.constants)
 
 
-def mentioned_symbols(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value]) -> tuple[Symbol, ...]:
-    """Every symbol that a stretch may name, regions included, in a fixed order."""
-    found: dict[Symbol, None] = {}
-
-    def note(value: Value) -> None:
-        for d in (*dims(value.type), *(value.content or ())):
-            found.update(dict.fromkeys(symbols(d)))
-
-    stack = list(nodes)
-    for value in (*inputs, *outputs):
-        note(value)
-    while stack:
-        node = stack.pop()
-        for value in (*node.operands, *node.results):
-            note(value)
-        for attr in ("starts", "sizes", "dims"):
-            for d in node.attrs.get(attr) or ():
-                found.update(dict.fromkeys(symbols(d)))
-        for region in node.regions:
-            for p in region.params:
-                note(p)
-            stack.extend(region.nodes)
-    return tuple(sorted(found, key=lambda s: s.serial))
-
-
-__all__ = ["RULES", "Lowering", "Region", "lower", "mentioned_symbols"]
+__all__ = ["RULES", "Lowering", "Region", "lower"]

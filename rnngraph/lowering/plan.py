@@ -11,12 +11,12 @@ Steps are executed in order; loops and branches hold steps of their own. Sizes a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Union
 
 from rnngraph.ir.graph import Node, Value
-from rnngraph.ir.sizes import Dim, Symbol, mul
-from rnngraph.ir.types import DType
+from rnngraph.ir.sizes import Dim, Expr, Symbol, mul, product, symbols
+from rnngraph.ir.types import DType, TensorType
 
 
 @dataclass(frozen=True)
@@ -172,6 +172,15 @@ class Put:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """out[i] = the number that the random op `op` makes of the key and i."""
+
+    op: str
+    key: View
+    out: View
+
+
+@dataclass(frozen=True)
 class Arg:
     """The position of the largest (smallest) element along the middle axis of x[i, j, k]; the first of equals.
 
@@ -194,11 +203,23 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckSizes:
-    """Fail with `node` unless two sizes are equal."""
+    """Fail with `node` unless `left relation right`, with relation "==" or ">="."""
 
+    relation: str
     left: Dim
     right: Dim
     node: int
+
+
+@dataclass(frozen=True)
+class Bind:
+    """`symbol` stands for the integer in a scalar view, from here to the end of the list of steps.
+
+    What such a size says of memory is unknown before the plan runs, so it is only ever a number or a place.
+    """
+
+    symbol: Symbol
+    x: View
 
 
 @dataclass(frozen=True)
@@ -279,17 +300,70 @@ class Branch:
     other: tuple[Step, ...]
 
 
-Step = Union[Nest, Pack, Gemm, Take, Put, Arg, Check, CheckSizes, CheckRange, Fail, Loop, Branch]
+Step = Union[Nest, Pack, Gemm, Take, Put, Draw, Arg, Check, CheckSizes, CheckRange, Bind, Fail, Loop, Branch]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A stretch of a graph as steps. Inputs and outputs are contiguous arrays in these orders."""
+    """A stretch of a graph as steps. Inputs and outputs are contiguous arrays in these orders.
+
+    `sizes` are all sizes in it, those in `counts` numbers of elements; `symbols` are what they are written in.
+    """
 
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
     steps: tuple[Step, ...]
     symbols: tuple[Symbol, ...]
     nodes: tuple[Node, ...]
+    sizes: tuple[Dim, ...]
+    counts: tuple[Dim, ...]
     constants: dict[int, Any] = field(default_factory=dict)
     """Inputs that are arrays known here: index -> array."""
+
+
+class _Sizes:
+    """The sizes that steps mention."""
+
+    def __init__(self) -> None:
+        self.all: dict[Dim, None] = {}
+        self.counts: dict[Dim, None] = {}
+        self.bound: set[Symbol] = set()
+
+    def walk(self, item: Any) -> None:
+        """Find them in anything that plans are made of."""
+        stack, seen = [item], set()
+        while stack:
+            at = stack.pop()
+            if isinstance(at, Expr):
+                self.all[at] = None
+            elif isinstance(at, tuple):
+                stack.extend(at)
+            elif is_dataclass(at) and type(at).__module__ == __name__ and id(at) not in seen:
+                seen.add(id(at))
+                self.note(at)
+                stack.extend(getattr(at, f.name) for f in fields(at))
+
+    def note(self, item: Any) -> None:
+        """What is a number of elements, and what a step binds."""
+        if isinstance(item, View):
+            self.counts.update(dict.fromkeys((*item.shape, product(item.shape))))
+        elif isinstance(item, Nest):
+            self.counts.update(dict.fromkeys((*item.sizes, product(item.sizes))))
+        elif isinstance(item, Work):
+            self.counts[item.count] = None
+        elif isinstance(item, Bind):
+            self.bound.add(item.symbol)
+
+
+def plan_of(inputs: Sequence[Value], outputs: Sequence[Value], steps: Sequence[Step], nodes: Sequence[Node],
+            constants: dict[int, Any], more: Sequence[Symbol] = ()) -> Plan:
+    """The plan of these steps. `more` symbols are wanted though no step may mention them."""
+    found = _Sizes()
+    found.walk(tuple(steps))
+    for value in (*inputs, *outputs):
+        if isinstance(value.type, TensorType) and value.type.shape is not None:
+            found.walk(whole(Input(-1), value.type.dtype, value.type.shape))
+    known = {d for d in (*found.all, *found.counts) if found.bound.isdisjoint(symbols(d))}
+    used = {s for d in known for s in symbols(d)} | set(more)
+    return Plan(tuple(inputs), tuple(outputs), tuple(steps), tuple(sorted(used, key=lambda s: s.serial)), tuple(nodes),
+                tuple(d for d in found.all if d in known), tuple(d for d in found.counts if d in known), constants)

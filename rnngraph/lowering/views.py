@@ -27,9 +27,7 @@ def _expand(view: View, node: Node) -> View:
 
 
 def _squeeze(view: View, node: Node) -> View:
-    axes = node.attrs["axes"]
-    rank = len(view.shape)
-    gone = {a % rank for a in axes} if axes is not None else {i for i, d in enumerate(view.shape) if d == 1}
+    gone = {a % len(view.shape) for a in node.attrs["axes"]}
     strides = tuple(s for i, s in enumerate(view.strides) if i not in gone)
     return View(view.base, view.dtype, node.results[0].shape, strides, view.offset)
 

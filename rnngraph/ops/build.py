@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.ir.graph import Value, call, constant
+from rnngraph.ir.graph import Value, call, constant, current
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import DType, as_dtype, int32
+from rnngraph.ops.shapes import sure
 
 
 def shape_of(x: Value) -> Value:
@@ -40,6 +41,14 @@ def index(value: int) -> Value:
 def size_vector(dims: Sequence[Dim], dtype: Any = int32) -> Value:
     """An int vector of known sizes; for expansions, where sizes have symbols."""
     return call("sizes", dims=tuple(dims), dtype=as_dtype(dtype), scalar=False)
+
+
+def sizes_in(x: Value) -> tuple[Dim, ...] | None:
+    """The sizes that an integer value spells, for expansions; None unless all are known to be sizes (>= 0)."""
+    content = x.content
+    if content is None or not all(d is not None and sure(current().sizes, d) is not None for d in content):
+        return None
+    return content if all(not isinstance(d, int) or d >= 0 for d in content) else None
 
 
 def size_scalar(dim: Dim, dtype: Any = int32) -> Value:

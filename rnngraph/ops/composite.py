@@ -31,6 +31,17 @@ def _log_normaliser(z: Value, axis: int) -> Value:
     return call("log", _along("reduce_sum", call("exp", z), axis))
 
 
+# --- sums of cotangents ------------------------------------------------------------------------------------------
+
+def _sum_type(site: Site) -> TensorType:
+    dtype = same_dtype(site, (0, 1), "op 'cotangent_sum'")
+    return TensorType(dtype, merged(site, site.tensor(0).shape, site.tensor(1).shape, "a sum of cotangents"))
+
+
+composite("cotangent_sum", "x y", "The sum of two contributions to one cotangent; close makes `list_sum` of it where they "
+          "turn out to be lists. Source: AddN of tf.gradients.", _sum_type,
+          lambda operands, attrs: call("add", *operands), lambda call, x, y: x + y, gradient=lambda g, c: [c, c])
+
 # --- softmax -----------------------------------------------------------------------------------------------------
 
 def _axis_type(site: Site) -> TensorType:

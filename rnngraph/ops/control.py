@@ -66,11 +66,11 @@ def row_type(t: Type) -> Type:
 
 
 def stack_type(t: Type, length: Dim, bound: set[Symbol], is_open: bool = False) -> Type:
-    """The type of the stack of rows of type `t`; a list if the row's sizes are bound inside the loop.
+    """The type of the stack of rows of type `t`; a list if the row's sizes are bound inside the loop, or its rank unknown.
 
     In an open graph sizes are not settled yet: there, such sizes are unknown, and close makes the list.
     """
-    if isinstance(t, TensorType) and (is_open or not type_symbols(t) & bound):
+    if isinstance(t, TensorType) and (is_open or (t.shape is not None and not type_symbols(t) & bound)):
         shape = None if t.shape is None else (length, *(None if set(symbols(d)) & bound else d for d in t.shape))
         return t.with_shape(shape)
     return ListType(map_dims(t, lambda d: None if set(symbols(d)) & bound else d), length)
@@ -223,13 +223,14 @@ AS_SIZE = register(OpDef(
     infer=lambda site: (site.tensor(0),), content=_as_size_content, kind=Elementwise(lambda s, x: s.max(x, s.const(0, x))),
     reference=lambda call, x: np.maximum(x, 0).astype(x.dtype)))
 CHECK_SIZES = register(OpDef(
-    name="check_sizes", doc="Raises InvalidArgumentError unless two sizes, given as a vector of two, are equal.",
+    name="check_sizes", doc="Raises InvalidArgumentError with `message` (which has places {0} and {1} for them) unless two "
+    "sizes, given as a vector of two, compare as `relation` (== or >=) says.",
     infer=lambda site: (), reference=lambda call, pair: _check_sizes(call, pair), kind=Effect(), effects="host", fails=True,
-    attrs={"what": Attr("str", "")}))
+    attrs={"message": Attr("str"), "relation": Attr("str", "==")}))
 
 
 def _check_sizes(call: Call, pair: Any) -> tuple[()]:
-    if pair[0] != pair[1]:
-        raise InvalidArgumentError(None, call.node, f"Incompatible shapes: {pair[0]} and {pair[1]} must be equal for "
-                                                    f"{call.attrs['what']}")
+    left, right = (int(n) for n in pair)
+    if not (left == right if call.attrs["relation"] == "==" else left >= right):
+        raise InvalidArgumentError(None, call.node, call.attrs["message"].format(left, right))
     return ()

@@ -26,6 +26,22 @@ def invalid(message: str) -> InvalidArgumentError:
     return InvalidArgumentError(None, None, message)
 
 
+def checked_shape(shape: Sequence[Any]) -> tuple[int, ...]:
+    """A shape that data spell, as ints. Raises InvalidArgumentError (phrase: `must be >= 0`) for a negative size."""
+    found = tuple(int(n) for n in shape)
+    for n in found:
+        if n < 0:
+            raise invalid(f"Dimension {n} must be >= 0")
+    return found
+
+
+def checked_size(size: Any, what: str) -> int:
+    """A size that data spell. Raises InvalidArgumentError (phrase: `must be >= 0`) if it is negative."""
+    if size < 0:
+        raise invalid(f"{what} must be >= 0, but is {int(size)}")
+    return int(size)
+
+
 def declare(name: str, operands: str, doc: str, kind: Kind, infer: Infer, reference: Callable[..., Any], *,
             attrs: Mapping[str, Attr] | None = None, content: Callable[[Site], Content] | None = None,
             contents: Callable[[Site], tuple[Content, ...] | None] | None = None, gradient: Rule | None = None,

@@ -15,8 +15,8 @@ from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Call, Content, Host, Indexed, Kind, Site
 from rnngraph.ir.types import TensorType, as_dtype, int64
 from rnngraph.ops import contents
-from rnngraph.ops.build import flat, ints, inverse, number, shape_of, size_vector, transpose, zeros_like
-from rnngraph.ops.declare import INTS, REALS, check_kind, composite, declare, invalid
+from rnngraph.ops.build import flat, ints, inverse, number, shape_of, size_vector, sizes_in, transpose, zeros_like
+from rnngraph.ops.declare import INTS, REALS, check_kind, checked_size, composite, declare, invalid
 from rnngraph.ops.shapes import Shape, axis_of, merged, ranked, same_dtype, scalar_size, text
 
 
@@ -209,7 +209,7 @@ def _unsorted_type(site: Site) -> TensorType:
 
 
 def _unsorted(call: Call, data: Any, ids: Any, num: Any) -> Any:
-    check_indices(ids, int(num))
+    check_indices(ids, checked_size(num, "num_segments"))
     found = np.zeros((int(num), *data.shape[ids.ndim:]), data.dtype)
     np.add.at(found, ids, data)
     return found
@@ -217,9 +217,10 @@ def _unsorted(call: Call, data: Any, ids: Any, num: Any) -> Any:
 
 def _expand_unsorted(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
     data, ids, num = operands
-    if data.tensor.shape is None or ids.tensor.shape is None or num.content is None:
+    known = sizes_in(num)
+    if data.tensor.shape is None or ids.tensor.shape is None or known is None:
         return None
-    shape = size_vector((num.content[0], *data.shape[len(ids.shape):]))
+    shape = size_vector((known[0], *data.shape[len(ids.shape):]))
     return call("put_add", call("broadcast", number(0, data), shape), ids, data)
 
 
@@ -257,16 +258,19 @@ def _arg_type(site: Site) -> TensorType:
     return TensorType(dtype, x.shape[:axis] + x.shape[axis + 1:])
 
 
-def _arg(find: Any) -> Callable[..., Any]:
+def _arg(find: Any, worst: float) -> Callable[..., Any]:
     def run(call: Call, x: Any) -> Any:
+        if x.dtype.kind == "f":
+            # No comparison holds of NaN, so TensorFlow never finds one better.
+            x = np.where(np.isnan(x), np.asarray(worst, x.dtype), x)
         if not x.shape[call.attrs["axis"]]:
             raise invalid(f"Reduction axis {call.attrs['axis']} is empty in shape {list(x.shape)}")
         return np.asarray(find(x, axis=call.attrs["axis"])).astype(as_dtype(call.attrs["dtype"]).numpy)
     return run
 
 
-declare("argmax", "x", "The first place of the maximum along `axis`. Fails for an empty axis.", Indexed("arg"),
-        _arg_type, _arg(np.argmax), attrs=ARG, fails=True)
-declare("argmin", "x", "The first place of the minimum along `axis`. Fails for an empty axis.", Indexed("arg"),
-        _arg_type, _arg(np.argmin), attrs=ARG, fails=True)
+declare("argmax", "x", "The first place of the maximum along `axis`; NaN is none. Fails for an empty axis.", Indexed("arg"),
+        _arg_type, _arg(np.argmax, -np.inf), attrs=ARG, fails=True)
+declare("argmin", "x", "The first place of the minimum along `axis`; NaN is none. Fails for an empty axis.", Indexed("arg"),
+        _arg_type, _arg(np.argmin, np.inf), attrs=ARG, fails=True)
 

@@ -79,6 +79,9 @@ class Machine:
             made = node.op.reference(Call(node, self.size), *args)
         except errors.OpError as error:
             raise errors.at_node(error, node) from None
+        except MemoryError:
+            message = f"OOM when allocating the results of {node.op.name}"
+            raise errors.at_node(errors.ResourceExhaustedError(None, node, message), node) from None
         except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
             raise errors.at_node(errors.InvalidArgumentError(None, node, str(error)), node) from error
         return made if isinstance(made, tuple) else (made,)

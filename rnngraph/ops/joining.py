@@ -12,9 +12,9 @@ from rnngraph.ir.op import Attr, Call, Content, Movement, Site
 from rnngraph.ir.sizes import Dim, add, floordiv, mul
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import contents
-from rnngraph.ops.build import expand_axes, ints, shape_of, size_vector, zeros_like
-from rnngraph.ops.declare import composite, declare, invalid
-from rnngraph.ops.shapes import Shape, axis_of, merged, same_dtype, spelled, text, vector_shape
+from rnngraph.ops.build import expand_axes, ints, shape_of, size_vector, sizes_in, zeros_like
+from rnngraph.ops.declare import checked_shape, composite, declare, invalid
+from rnngraph.ops.shapes import Shape, axis_of, merged, same_dtype, spelled, sure, text, vector_shape
 
 # --- joining and parting -----------------------------------------------------------------------------------------
 
@@ -183,6 +183,8 @@ def _split_type(site: Site) -> tuple[TensorType, ...]:
     if None not in sizes:
         total: Dim = 0
         for size in sizes:
+            site.sizes.at_least(size, 0, f"The sizes {tuple(site.attrs['sizes'] or ())} do not fit into the axis that is "
+                                         "split: {0} would be left")
             total = add(total, size)
         site.sizes.same(total, x.shape[axis], "split")
     return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1:])) for size in sizes)
@@ -241,7 +243,8 @@ def _tile_type(site: Site) -> TensorType:
     x, times = site.tensor(0), _multiples(site, "tile")
     if times is None:
         return x if x.shape is None else x.with_shape(tuple(site.sizes.fresh("n") for _ in x.shape))
-    sizes = [mul(d, m) for d, m in zip(x.shape or (None,) * len(times), times, strict=True)]
+    known = [sure(site.sizes, m) for m in times]
+    sizes = [mul(d, m) for d, m in zip(x.shape or (None,) * len(known), known, strict=True)]
     return x.with_shape(tuple(site.sizes.fresh("n") if d is None else d for d in sizes))
 
 
@@ -256,9 +259,10 @@ def _interleaved(first: Sequence[Any], second: Sequence[Any]) -> list[Any]:
 
 def _expand_tile(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
     x, multiples = operands
-    if x.tensor.shape is None or multiples.content is None or None in multiples.content:
+    times = sizes_in(multiples)
+    if x.tensor.shape is None or times is None:
         return None
-    times, ones = multiples.content, [1] * len(x.shape)
+    ones = [1] * len(x.shape)
     apart = call("reshape", x, size_vector(_interleaved(ones, x.shape)))
     spread = call("broadcast", apart, size_vector(_interleaved(times, x.shape)))
     return call("reshape", spread, size_vector([mul(d, m) for d, m in zip(x.shape, times, strict=True)]))
@@ -266,15 +270,15 @@ def _expand_tile(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value |
 
 def _expand_untile(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
     x, multiples, shape = operands
-    times, sizes = multiples.content, shape.content
-    if times is None or sizes is None or None in times or None in sizes:
+    times, sizes = sizes_in(multiples), sizes_in(shape)
+    if times is None or sizes is None:
         return None
     apart = call("reshape", x, size_vector(_interleaved(times, sizes)))
     return call("reduce_sum", apart, axes=tuple(range(0, 2 * len(sizes), 2)))
 
 
 composite("tile", "x multiples", "x repeated multiples[i] times along axis i.", _tile_type, _expand_tile,
-          lambda call, x, multiples: np.tile(x, tuple(multiples)),
+          lambda call, x, multiples: np.tile(x, checked_shape(multiples)),
           gradient=lambda g, c: [call("untile", c, g.operands[1], shape_of(g.operands[0])), None])
 composite("untile", "x multiples shape", "The sum of the copies that `tile` made of a value of that shape.",
           _untile_type, _expand_untile,

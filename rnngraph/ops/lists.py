@@ -21,7 +21,7 @@ from rnngraph.ir.types import ListType, TensorType, Type, float32, int32
 
 
 class Cleared:
-    """Stands where an element was, once it was read and freed; gradients still ask for its shape."""
+    """Stands where an element is not: it was read and freed, or is missing in a cotangent list. Its shape is known."""
 
     __slots__ = ("shape",)
 
@@ -45,8 +45,10 @@ class TensorList:
         return len(self.items)
 
     def like(self) -> TensorList:
-        """An empty cotangent list of the same length."""
-        return TensorList(len(self.items), self.element)
+        """A cotangent list of the same length without elements."""
+        made = TensorList(len(self.items), self.element)
+        made.items = [None if v is None or isinstance(v, TensorList) else Cleared(np.shape(v)) for v in self.items]
+        return made
 
 
 def fail(node: Any, message: str) -> InvalidArgumentError:
@@ -305,7 +307,7 @@ def _place(items: TensorList, pairs: Any) -> TensorList:
         if i >= len(made):
             made.items.extend([None] * (i + 1 - len(made)))
         old = made.items[i]
-        made.items[i] = value if old is None else old + value
+        made.items[i] = value if old is None or isinstance(old, Cleared) else old + value
     return made
 
 
@@ -317,6 +319,8 @@ def _list_sum(call_: Call, a: TensorList, b: TensorList) -> TensorList:
         found = [v for v in there if v is not None and not isinstance(v, Cleared)]
         if found:
             made.items[i] = found[0] if len(found) == 1 else _list_sum_item(call_, found)
+        else:
+            made.items[i] = next((v for v in there if v is not None), None)
     return made
 
 
@@ -367,15 +371,15 @@ def _infer_dense(site: Site) -> tuple[Type, ...]:
 
 
 def _dense(call_: Call, items: TensorList) -> Any:
-    rows = [np.asarray(v) for v in items.items]
+    t = call_.node.results[0].type
+    assert isinstance(t, TensorType)
+    rows = [np.zeros(v.shape, t.dtype.numpy) if isinstance(v, Cleared) else np.asarray(v) for v in items.items]
     if rows:
         for row in rows:
             if row.shape != rows[0].shape:
                 raise fail(call_.node, "TensorArray has inconsistent shapes: the rows of this loop have shapes "
                                        f"{rows[0].shape} and {row.shape}, so they cannot be stacked.")
         return np.stack(rows)
-    t = call_.node.results[0].type
-    assert isinstance(t, TensorType)
     return np.zeros((0, *(d if isinstance(d, int) else 0 for d in (t.shape or ())[1:])), t.dtype.numpy)
 
 

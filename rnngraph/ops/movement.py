@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from rnngraph.ir.graph import call
-from rnngraph.ir.op import Attr, Call, Content, Movement, Site
+from rnngraph.ir.graph import Value, call, current
+from rnngraph.ir.op import Attr, Call, Content, Movement, Site, SizeRules
 from rnngraph.ir.sizes import Dim, floordiv, mul, product
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import contents
 from rnngraph.ops.build import inverse, shape_of
-from rnngraph.ops.declare import declare, invalid
+from rnngraph.ops.declare import checked_shape, composite, declare, invalid
 from rnngraph.ops.shapes import (
     Shape,
     axes_of,
     axis_of,
     count,
     spelled,
+    sure,
     text,
     vector_shape,
 )
@@ -40,7 +41,7 @@ def _broadcast_type(site: Site) -> TensorType:
 
 def _broadcast(call: Call, x: Any, shape: Any) -> Any:
     try:
-        return np.broadcast_to(x, tuple(shape)).copy()
+        return np.broadcast_to(x, checked_shape(shape)).copy()
     except ValueError:
         raise invalid(f"Incompatible shapes: {list(x.shape)} cannot be broadcast to {list(shape)}") from None
 
@@ -72,6 +73,7 @@ def reshaped(site: Site, x: Shape, wanted: Shape) -> Shape:
     negative = [d for d in wanted if isinstance(d, int) and d < -1]
     if negative:
         raise ValueError(f"Dimension {negative[0]} must be >= 0 in the new shape {list(wanted)}.")
+    wanted = tuple(d if d == -1 else sure(site.sizes, d) for d in wanted)
     total, rest = count(x), product(d for i, d in enumerate(wanted) if i not in holes)
     found = [site.sizes.fresh("n") if d is None else d for d in wanted]
     if holes:
@@ -87,9 +89,11 @@ def _hole(site: Site, total: Dim, rest: Dim) -> Dim:
     """The size that -1 stands for."""
     if isinstance(total, int) and isinstance(rest, int) and (rest == 0 or total % rest):
         raise ValueError(f"Dimension size must be evenly divisible by {rest} but is {total} for reshape.")
-    size = floordiv(total, rest)
-    if size is None:
+    if rest is None or total is None or rest == 0:
         return site.sizes.fresh("n")
+    site.sizes.at_least(rest, 1, "reshape cannot infer the missing input size for an empty tensor unless all specified "
+                                 "input sizes are non-zero")
+    size = floordiv(total, rest)
     site.sizes.same(mul(size, rest), total, "the number of elements in reshape")
     return size
 
@@ -100,6 +104,9 @@ def _reshape_type(site: Site) -> TensorType:
 
 
 def _reshape(call: Call, x: Any, shape: Any) -> Any:
+    for i, n in enumerate(shape):
+        if n < -1:  # NumPy takes any negative number for "the rest"
+            raise invalid(f"size {i} must be non-negative, not {n}")
     try:
         return x.reshape(tuple(shape))
     except ValueError:
@@ -125,11 +132,11 @@ def expanded(shape: Shape, axis: int) -> Shape:
     return (*shape[:axis], 1, *shape[axis:])
 
 
-def squeezed(shape: Shape, axes: Sequence[int] | None) -> Shape:
-    """The shape without these axes (None: all that are known to be 1). Raises ValueError for a size other than 1."""
-    if shape is None or (axes is None and None in shape):
+def squeezed(shape: Shape, axes: Sequence[int]) -> Shape:
+    """The shape without these axes. Raises ValueError for a size other than 1."""
+    if shape is None:
         return None
-    gone = [i for i, d in enumerate(shape) if d == 1] if axes is None else axes_of(axes, len(shape))
+    gone = axes_of(axes, len(shape))
     for i in gone:
         if isinstance(shape[i], int) and shape[i] != 1:
             raise ValueError(f"Can not squeeze dim[{i}], expected a dimension of 1, got {shape[i]}.")
@@ -143,7 +150,7 @@ def _expand_dims_type(site: Site) -> TensorType:
 
 def _squeeze_type(site: Site) -> TensorType:
     x, axes = site.tensor(0), site.attrs["axes"]
-    if x.shape is not None and axes is not None:
+    if x.shape is not None:
         for i in axes_of(axes, len(x.shape)):
             if x.shape[i] is not None and not isinstance(x.shape[i], int):
                 site.sizes.same(x.shape[i], 1, "squeeze")
@@ -157,6 +164,24 @@ def _squeeze(call: Call, x: Any) -> Any:
         raise invalid(f"Can not squeeze the axes {call.attrs['axes']} of shape {list(x.shape)}") from None
 
 
+def _ones(sizes: SizeRules, shape: Shape) -> tuple[int, ...] | None:
+    """The axes of size 1; None where only running tells."""
+    known = None if shape is None else [sizes.holds("==", d, 1) for d in shape]
+    return None if known is None or None in known else tuple(i for i, one in enumerate(known) if one)
+
+
+def _squeeze_ones_type(site: Site) -> TensorType:
+    x = site.tensor(0)
+    axes = _ones(site.sizes, x.shape)
+    return x.with_shape(None if axes is None else squeezed(x.shape, axes))
+
+
+def _expand_squeeze_ones(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
+    (x,) = operands
+    axes = _ones(current().sizes, x.tensor.shape)
+    return None if axes is None else call("squeeze", x, axes=axes)
+
+
 declare("reshape", "x shape", "The same elements in the same order with another shape; one size may be -1: the rest.",
         Movement("reshape"), _reshape_type, _reshape, content=_reshape_content,
         gradient=lambda g, c: [call("reshape", c, shape_of(g.operands[0])), None])
@@ -164,9 +189,12 @@ declare("expand_dims", "x", "x with a new axis of size 1 at `axis` of the result
         _expand_dims_type, lambda call, x: np.expand_dims(x, call.attrs["axis"]), attrs={"axis": Attr("int")},
         content=lambda site: _kept_content(site, expanded(site.tensor(0).shape, site.attrs["axis"])),
         gradient=lambda g, c: [call("squeeze", c, axes=(g.attrs["axis"],))])
-declare("squeeze", "x", "x without `axes`, all of size 1 (None: every axis of size 1).", Movement("reshape"),
-        _squeeze_type, _squeeze, attrs={"axes": Attr("ints", None)}, content=lambda site: site.contents[0],
+declare("squeeze", "x", "x without `axes`, all of size 1.", Movement("reshape"), _squeeze_type, _squeeze,
+        attrs={"axes": Attr("ints")}, content=lambda site: site.contents[0],
         gradient=lambda g, c: [call("reshape", c, shape_of(g.operands[0]))])
+composite("squeeze_ones", "x", "x without every axis that is of size 1 when it runs.", _squeeze_ones_type,
+          _expand_squeeze_ones, lambda call, x: np.squeeze(x), content=lambda site: site.contents[0],
+          gradient=lambda g, c: [call("reshape", c, shape_of(g.operands[0]))])
 
 # --- transpose, reverse ------------------------------------------------------------------------------------------
 

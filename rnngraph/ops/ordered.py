@@ -9,7 +9,6 @@ import numpy as np
 
 from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Call, Host, Indexed, Site
-from rnngraph.ir.sizes import Expr, minimum
 from rnngraph.ir.types import TensorType, bool_, int32
 from rnngraph.ops.build import expand_axes, index, masked, number, size_vector
 from rnngraph.ops.declare import INTS, REALS, check_kind, composite, declare, invalid
@@ -70,8 +69,7 @@ def _top_k_type(site: Site) -> tuple[TensorType, TensorType]:
     last = x.shape[-1]
     if isinstance(k, int) and isinstance(last, int) and k > last:
         raise ValueError(f"input must have last dimension >= k = {k} but is {last}.")
-    if isinstance(last, (int, Expr)) and not (isinstance(k, int) and isinstance(last, int)):
-        site.sizes.same(minimum(k, last), k, "k of top_k")
+    site.sizes.at_least(last, k, "input must have at least k columns. Had {0}, needed {1}")
     shape = (*x.shape[:-1], k)
     return x.with_shape(shape), TensorType(int32, shape)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnngraph.ir.op import Site
+from rnngraph.ir.op import Site, SizeRules
 from rnngraph.ir.sizes import Apply, Dim, Expr, floordiv, maximum, product, sub
 from rnngraph.ir.types import DType, TensorType
 
@@ -116,22 +116,32 @@ def spelled(site: Site, i: int, what: str) -> Shape:
     return content
 
 
+def sure(sizes: SizeRules, dim: Dim) -> Dim:
+    """`dim` if it is a size (>= 0, by itself or by the first feeds); None where only running tells: the kernel looks."""
+    if isinstance(dim, Expr) and not nonnegative(dim) and not sizes.holds(">=", dim, 0):
+        return None
+    return dim
+
+
 def vector_shape(site: Site, i: int, what: str, hint: str = "n") -> Shape:
     """The shape that int vector operand i spells; an unknown element becomes a size that this node binds."""
     wanted = spelled(site, i, what)
     if wanted is None:
         return None
+    found = []
     for d in wanted:
         if isinstance(d, int) and d < 0:
             raise ValueError(f"Dimension {d} must be >= 0 for {what}.")
-    return tuple(site.sizes.fresh(hint) if d is None else d for d in wanted)
+        size = sure(site.sizes, d)
+        found.append(site.sizes.fresh(hint) if size is None else size)
+    return tuple(found)
 
 
 def scalar_size(site: Site, i: int, what: str, hint: str = "n") -> Dim:
     """The size that int scalar operand i spells; a size that this node binds if unknown."""
     ranked(site, i, 0, what)
     content = site.contents[i]
-    size = content[0] if content else None
+    size = sure(site.sizes, content[0]) if content else None
     if isinstance(size, int) and size < 0:
         raise ValueError(f"{what} must be >= 0, but is {size}.")
     return site.sizes.fresh(hint) if size is None else size

@@ -7,13 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.ir.graph import Array, Value, call
+from rnngraph.ir.graph import Array, Value, call, current
 from rnngraph.ir.op import Attr, Call, Content, Movement, Site
 from rnngraph.ir.sizes import Dim, sub
 from rnngraph.ir.types import TensorType, as_dtype, int32
 from rnngraph.ops import contents
-from rnngraph.ops.build import cast, expand_axes, select, size_scalar, size_vector
-from rnngraph.ops.declare import ANY, INTS, REALS, check_kind, composite, declare, invalid
+from rnngraph.ops.build import cast, expand_axes, select, size_scalar, size_vector, sizes_in
+from rnngraph.ops.declare import (
+    ANY,
+    INTS,
+    REALS,
+    check_kind,
+    checked_shape,
+    checked_size,
+    composite,
+    declare,
+    invalid,
+)
 from rnngraph.ops.shapes import (
     at_least_zero,
     axis_of,
@@ -22,6 +32,7 @@ from rnngraph.ops.shapes import (
     ranked,
     same_dtype,
     scalar_size,
+    sure,
     vector,
     vector_shape,
 )
@@ -116,6 +127,7 @@ def _iota_type(site: Site) -> TensorType:
 
 
 def _iota(call: Call, shape: Any) -> Any:
+    shape = checked_shape(shape)
     axis = call.attrs["axis"] % len(shape)
     row = np.arange(shape[axis], dtype=as_dtype(call.attrs["dtype"]).numpy)
     return np.broadcast_to(row.reshape([-1 if i == axis else 1 for i in range(len(shape))]), tuple(shape)).copy()
@@ -133,10 +145,10 @@ def _range_length(site: Site) -> Dim:
     if not isinstance(step, int) or step == 0:
         return None
     distance = sub(limit, start) if step > 0 else sub(start, limit)
-    if distance is None:
-        return None
     if isinstance(distance, int) and distance < 0:
         raise ValueError(f"Requires start <= limit when delta > 0 (and >= when delta < 0): {start}, {limit}, {step}")
+    if distance is None or sure(site.sizes, distance) is None:
+        return None
     return at_least_zero(ceil_div(distance, abs(step)))
 
 
@@ -177,7 +189,10 @@ def _expand_range(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value 
     low, high, step = (v.content[0] for v in operands if v.content)
     if not isinstance(step, int) or step == 0:
         return None
-    length = at_least_zero(ceil_div(sub(high, low) if step > 0 else sub(low, high), abs(step)))
+    distance = sub(high, low) if step > 0 else sub(low, high)
+    if distance is None or sure(current().sizes, distance) is None:
+        return None
+    length = at_least_zero(ceil_div(distance, abs(step)))
     counted = call("iota", size_vector((length,)), axis=0, dtype=start.type.dtype)
     scaled = counted if step == 1 else counted * delta
     return scaled if low == 0 else scaled + start
@@ -205,16 +220,17 @@ def _one_hot_type(site: Site) -> TensorType:
 
 def _one_hot(call: Call, indices: Any, depth: Any, on: Any, off: Any) -> Any:
     axis = call.attrs["axis"] % (indices.ndim + 1)
-    places = np.arange(int(depth)).reshape([-1 if i == axis else 1 for i in range(indices.ndim + 1)])
+    places = np.arange(checked_size(depth, "depth")).reshape([-1 if i == axis else 1 for i in range(indices.ndim + 1)])
     return np.where(np.expand_dims(indices, axis) == places, on, off).astype(on.dtype)
 
 
 def _expand_one_hot(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
     indices, depth, on, off = operands
-    if depth.content is None or indices.tensor.rank is None:
+    known = sizes_in(depth)
+    if known is None or indices.tensor.rank is None:
         return None
     axis = attrs["axis"] % (indices.tensor.rank + 1)
-    shape = size_vector((*indices.shape[:axis], depth.content[0], *indices.shape[axis:]))
+    shape = size_vector((*indices.shape[:axis], known[0], *indices.shape[axis:]))
     dtype = indices.type.dtype
     # Small unsigned types cannot count to every depth.
     wide = dtype if dtype.size >= 4 else int32

@@ -16,8 +16,8 @@ from rnngraph.ir.op import Attr, Call, Content, Movement, Site
 from rnngraph.ir.sizes import Dim, add, sub
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import contents
-from rnngraph.ops.build import shape_of
-from rnngraph.ops.declare import composite, declare
+from rnngraph.ops.build import shape_of, sizes_in
+from rnngraph.ops.declare import checked_shape, composite, declare
 from rnngraph.ops.shapes import ceil_div, text, vector_shape
 
 # --- the canonical form ------------------------------------------------------------------------------------------
@@ -89,7 +89,7 @@ def _unslice_type(site: Site) -> TensorType:
 
 
 def _unslice(call: Call, x: Any, shape: Any) -> Any:
-    found = np.full(tuple(shape), call.attrs["value"], x.dtype)
+    found = np.full(checked_shape(shape), call.attrs["value"], x.dtype)
     starts = [call.size(d) for d in call.attrs["starts"]]
     found[_places(starts, call.attrs["strides"], x.shape)] = x
     return found
@@ -97,9 +97,10 @@ def _unslice(call: Call, x: Any, shape: Any) -> Any:
 
 def _sized(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
     x, sizes = operands
-    if sizes.content is None or None in sizes.content:
+    known = sizes_in(sizes)
+    if known is None:
         return None
-    return call("slice", x, starts=attrs["starts"], strides=attrs["strides"], sizes=sizes.content)
+    return call("slice", x, starts=attrs["starts"], strides=attrs["strides"], sizes=known)
 
 
 BOUNDS = {"starts": Attr("dims"), "strides": Attr("ints")}

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.ir.graph import Value, call
-from rnngraph.ir.op import Attr, Call, Content, Site
-from rnngraph.ir.sizes import Dim, Expr, add, maximum, minimum, sub
+from rnngraph.ir.graph import Value, call, current
+from rnngraph.ir.op import Attr, Call, Content, Site, SizeRules
+from rnngraph.ir.sizes import Dim, add, maximum, minimum, sub
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import contents
-from rnngraph.ops.build import expand_axes, inverse, number, select, shape_of, size_vector, transpose
+from rnngraph.ops.build import expand_axes, inverse, number, select, shape_of, size_vector, sizes_in, transpose
 from rnngraph.ops.declare import composite, invalid
 from rnngraph.ops.shapes import (
     Shape,
@@ -25,6 +25,7 @@ from rnngraph.ops.shapes import (
     ceil_div,
     nonnegative,
     spelled,
+    sure,
     text,
     vector_length,
     vector_shape,
@@ -132,9 +133,10 @@ def _result_shape(site: Site, shape: Sequence[Dim], found: Sequence[Cut]) -> Sha
     sizes: list[Dim] = []
     for d, cut in zip(shape, found, strict=True):
         if cut.drop:
-            if cut.start is not None and (isinstance(d, Expr) or isinstance(cut.start, Expr)):
-                end = add(cut.start, 1)
-                site.sizes.same(minimum(d, end), end, "the index of a slice")
+            if cut.start is not None:
+                site.sizes.at_least(d, add(cut.start, 1), "slice index out of bounds: an axis of {1} elements is wanted, "
+                                                          "but it has {0}")
+                site.sizes.at_least(cut.start, 0, "slice index {0} out of bounds")
         elif cut.size is None and d is not None:
             sizes.append(site.sizes.fresh("n"))
         else:
@@ -242,19 +244,20 @@ def _grad(call: Call, c: Any, shape: Any, begin: Any, end: Any, strides: Any) ->
 
 def _expand_grad(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
     c, shape, begin, *rest = operands
-    if shape.content is None or None in shape.content or not isinstance(begin.shape[0], int):
+    whole = sizes_in(shape)
+    if whole is None or not isinstance(begin.shape[0], int):
         return None
-    found = cuts(shape.content, _known((begin, *rest)), attrs)
+    found = cuts(whole, _known((begin, *rest)), attrs)
     by_data = _data_places(found)
     if by_data is None:
         return None
     kept = [cut for i, cut in enumerate(found) if i not in by_data]
-    sizes = [d for i, d in enumerate(shape.content) if i not in by_data]
+    sizes = [d for i, d in enumerate(whole) if i not in by_data]
     c = expand_axes(c, [i for i, cut in enumerate(kept) if cut.drop])
     c = call("unslice", c, size_vector(sizes), starts=tuple(cut.start for cut in kept),
              strides=tuple(cut.stride for cut in kept))
     for axis in by_data:
-        sizes.insert(axis, shape.content[axis])
+        sizes.insert(axis, whole[axis])
         size = call("sizes", dims=(sizes[axis],), dtype=begin.type.dtype, scalar=True)
         c = put_along(c, axis, _position(begin, axis, size), sizes)
     return c
@@ -282,13 +285,12 @@ def _dynamic_cuts(site: Site) -> list[Cut] | None:
     shape, begin, sizes = (v if v is not None else (None,) * rank for v in (x.shape, begin, sizes))
     if not len(shape) == len(begin) == len(sizes):
         raise ValueError(f"a slice of a value of shape {text(shape)} needs {len(shape)} begins and sizes.")
-    return [_dynamic_cut(*each) for each in zip(shape, begin, sizes, strict=True)]
+    return [_dynamic_cut(site.sizes, *each) for each in zip(shape, begin, sizes, strict=True)]
 
 
-def _dynamic_cut(d: Dim, begin: Dim, size: Dim) -> Cut:
+def _dynamic_cut(rules: SizeRules, d: Dim, begin: Dim, size: Dim) -> Cut:
     """The cut of one axis; size -1 is the rest. Raises ValueError if it is known to lead outside."""
-    if size == -1:
-        size = sub(d, begin)
+    size = sub(d, begin) if size == -1 else sure(rules, size)
     numbers = isinstance(begin, int) and isinstance(size, int)
     if numbers and (min(begin, size) < 0 or (isinstance(d, int) and begin + size > d)):  # type: ignore
         raise ValueError(f"Expected begin and size in [0, {d}], but they are {begin} and {size} for slice.")
@@ -301,9 +303,10 @@ def _dynamic_type(site: Site) -> TensorType:
         return x.with_shape(None)
     sizes = []
     for d, cut in zip(x.shape or (None,) * len(found), found, strict=True):
-        end = add(cut.start, cut.size)
-        if isinstance(d, (int, Expr)) and end is not None:
-            site.sizes.same(minimum(end, d), end, "the end of a slice")
+        for place in (cut.start, cut.size):
+            site.sizes.at_least(place, 0, "Expected begin and size of slice within the value, but got {0}")
+        site.sizes.at_least(d, add(cut.start, cut.size), "Expected begin and size of slice within {0} elements, but they "
+                                                         "end at {1}")
         sizes.append(site.sizes.fresh("n") if cut.size is None else cut.size)
     return x.with_shape(tuple(sizes))
 
@@ -329,7 +332,7 @@ def _expand_dynamic(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Valu
     if x.tensor.shape is None:
         return None
     known = [v.content or (None,) * len(x.shape) for v in (begin, size)]
-    found = [_dynamic_cut(*each) for each in zip(x.shape, *known, strict=True)]
+    found = [_dynamic_cut(current().sizes, *each) for each in zip(x.shape, *known, strict=True)]
     if any(cut.size is None for cut in found):
         return None
     for axis, cut in enumerate(found):

@@ -20,7 +20,7 @@ from rnngraph.ir.op import Composite
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.walk import all_nodes, dims
 from rnngraph.passes.close.facts import Facts, Learned
-from rnngraph.passes.close.sizes import Closer, ClosingBuilder
+from rnngraph.passes.close.sizes import Closer, ClosingBuilder, ClosingSizes
 from rnngraph.passes.dce import dce
 from rnngraph.passes.edges import loosen
 from rnngraph.passes.known import fixed
@@ -37,7 +37,28 @@ class _Nothing(Facts):
     given: set[Symbol] = field(default_factory=set)
 
 
+class _Sizes(ClosingSizes):
+    """Demands on sizes of nodes whose types were settled before are met by guards and checks that are there."""
+
+    settled = False
+
+    def at_least(self, size: Dim, low: Dim, message: str) -> None:
+        """See `ClosingSizes`."""
+        if not self.settled:
+            super().at_least(size, low, message)
+
+    def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
+        """See `ClosingSizes`."""
+        if self.settled and isinstance(self.builder.facts, _Nothing):
+            return True if relation == ">=" or a == b else None
+        return super().holds(relation, a, b)
+
+
 class _Builder(ClosingBuilder):
+    def __init__(self, graph: Graph, parent: ClosingBuilder | None, facts: Facts) -> None:
+        super().__init__(graph, parent, facts)
+        self.sizes: _Sizes = _Sizes(self)
+
     def region(self, name: str = "") -> ClosingBuilder:
         """A builder for a region."""
         return _Builder(Graph(name, self.graph), self, self.facts)
@@ -81,6 +102,8 @@ class _Retyper(Closer):
     def results(self, builder: ClosingBuilder, node: Node) -> Sequence[Value]:
         """The new values of a node's results."""
         attrs = renamed_attrs(node.attrs, self.sizes)
+        if isinstance(builder, _Builder):
+            builder.sizes.settled = all(map(fixed, node.results))
         if isinstance(builder, _Builder) and not isinstance(self.facts, _Nothing):
             operands = [builder.local(self.values[v]) for v in node.operands]
             if node.op.name == "broadcast":

@@ -91,6 +91,12 @@ class _NoSizes:
     def same(self, a: Any, b: Any, what: str) -> Any:
         return a
 
+    def at_least(self, size: Any, low: Any, message: str) -> None:
+        pass
+
+    def holds(self, relation: str, a: Any, b: Any) -> Any:
+        return a == b if relation == "==" else a >= b
+
     def fresh(self, hint: str) -> Any:
         return None
 
@@ -161,7 +167,10 @@ TABLE: dict[str, list[Sample]] = {
     "reshape": [S(floats(2, 6), i32(3, -1)), S(floats(4), i32(2, 2)), S(floats(1), i32([])), S(i32([5]), i32([])),
                 S(i32(5), i32([-1]))],
     "expand_dims": [S(floats(2, 3), axis=1), S(floats(2), axis=-1), S(i32(3), axis=0)],
-    "squeeze": [S(floats(2, 1, 3), axes=(1,)), S(floats(1, 1), axes=None), S(i32([3]), axes=(0,))],
+    "squeeze": [S(floats(2, 1, 3), axes=(1,)), S(floats(1, 1), axes=(0, 1)), S(i32([3]), axes=(0,))],
+    "squeeze_ones": [S(floats(2, 1, 3)), S(floats(1, 1)), S(i32([3])), S(floats(2, 3))],
+    "complex_abs": [S(np.array([3 + 4j, -1j], np.complex64), dtype=float32)],
+    "cotangent_sum": [S(floats(2, 3), floats(2, 3, seed=1)), S(floats(), floats(seed=1))],
     "transpose": [S(floats(2, 3, 4), perm=(2, 0, 1)), S(i32(1, 2), perm=(0,))],
     "reverse": [S(floats(2, 3), axes=(1,)), S(i32(1, 2, 3), axes=(0,)), S(floats(2, 3), axes=(0, 1))],
     "concat": [S(floats(2, 3), floats(2, 1), axis=1), S(i32(1, 2), i32([3]), axis=0), S(floats(2), axis=0),
@@ -211,7 +220,8 @@ TABLE: dict[str, list[Sample]] = {
     "where_indices": [S(bools(2, 3)), S(np.array(True))], "unique": [S(i32(4, 2, 4, 9, 2)), S(i64([]), dtype=int64)],
     "dynamic_partition": [S(floats(4, 2), i32(1, 0, 1, 1), num=3), S(floats(2, 2), i32([[1, 0], [0, 0]]), num=2)],
     "dynamic_stitch": [S(i32([2, 0]), i32([[1, 3]]), floats(2, 2), floats(1, 2, 2), num=2)],
-    "assert": [S(np.array(True), floats(2))], "check_sizes": [S(i32(2, 2))],
+    "assert": [S(np.array(True), floats(2))], "check_sizes": [S(i32(2, 2), message="{0} {1}"),
+                                                              S(i32(3, 2), message="{0} {1}", relation=">=")],
     "as_size": [S(i32(3)), S(i64(-2))], "check_range": [S(i32(1, 2), i32(3))], "no_op": [S()],
     "print": [S(floats(2), i32(1, 2, 3, 4), message="x: ")], "fail": [],
     "py_func": [S(floats(2), func=lambda x: (x + 1, 3), types=(float64, int64))],
@@ -223,6 +233,7 @@ TABLE: dict[str, list[Sample]] = {
                        S(KEY, i32([5]), dtype=float64), S(KEY, i32([]), dtype=float32)],
     "random_normal": [S(KEY, i32(2, 3), dtype=float32), S(i64([]), i32([50]), dtype=float64)],
     "truncated_normal": [S(KEY, i32(2, 30), dtype=float32), S(KEY, i32([5]), dtype=float64)],
+    "random_gumbel": [S(KEY, i32(2, 3), dtype=float32), S(KEY, i32([50]), dtype=float64)],
     "random_int": [S(KEY, i64(-5), i64(5), i32(2, 3)), S(KEY, i32(0), i32(1 << 30), i32([4]), dtype=int32)],
     "random_shuffle": [S(KEY, floats(4, 2))], "multinomial": [S(KEY, floats(2, 3), i32(4))],
 }

@@ -99,9 +99,9 @@ class GemmEmitter:
         if isinstance(k, int) and k <= DEPTH:
             self._panels(product, "%a", "%b", k, k, accumulate)
             return
-        count = fn.maximum(fn.floordiv(fn.add(k, DEPTH - 1), DEPTH), 1)
+        count = fn.maximum(fn.quotient(fn.add(k, DEPTH - 1), DEPTH), 1)
         # Blocks of even length, in whole unrolled rounds.
-        even = fn.floordiv(fn.add(fn.floordiv(fn.sub(fn.add(k, count), 1), count), MOST_SETS - 1), MOST_SETS)
+        even = fn.quotient(fn.add(fn.quotient(fn.sub(fn.add(k, count), 1), count), MOST_SETS - 1), MOST_SETS)
         block = fn.maximum(fn.mul(even, MOST_SETS), MOST_SETS)
         last = fn.maximum(k, 1)  # K = 0 still makes one, empty, round: C must be written
         if isinstance(k, int) and isinstance(block, int) and k % block == 0:
@@ -130,7 +130,7 @@ class GemmEmitter:
         """Cut C into strips of `vectors` vectors and what is left of them; `b_at` finds B for a first column."""
         fn, shape = product.fn, product.shape
         columns = vectors * shape.lanes
-        whole = fn.mul(fn.floordiv(product.n, columns), columns)
+        whole = fn.mul(fn.quotient(product.n, columns), columns)
         rest = fn.sub(product.n, whole)
         with fn.loop(0, whole, columns) as start:
             self._row_tiles(product, vectors, columns, a, b_at(start), fn.offset(shape.item, "%c", start), size, add)
@@ -157,7 +157,7 @@ class GemmEmitter:
             c_rows = fn.offset(shape.item, c, fn.mul(first, product.c_stride))
             self._call_tile(product, rows, vectors, columns, (a_rows, b, c_rows), size, add)
 
-        tiles = fn.floordiv(fn.add(m, shape.rows - 1), shape.rows)
+        tiles = fn.quotient(fn.add(m, shape.rows - 1), shape.rows)
         if isinstance(m, int) and isinstance(tiles, int):
             base, extra = divmod(m, tiles)
             for rows, begin, end in ((base + 1, 0, extra * (base + 1)), (base, extra * (base + 1), m)):
@@ -166,7 +166,7 @@ class GemmEmitter:
                         tile(rows, first)
             return
         divisor = fn.maximum(tiles, 1)
-        base_rows = fn.floordiv(m, divisor)
+        base_rows = fn.quotient(m, divisor)
         extra_tiles = fn.sub(m, fn.mul(base_rows, divisor))
         most = DIRECT_ROWS if product.masked_b else shape.rows
         with fn.loop(0, tiles) as number:
@@ -291,7 +291,7 @@ class _PackWriter:
                 self._copy(b, out)
                 branch.otherwise()
                 transposes = fn.value(f"and i1 {full}, {fn.compare('eq', '%brs', 1)}")
-                pieces = fn.mul(fn.floordiv("%k", TRANSPOSED), TRANSPOSED)
+                pieces = fn.mul(fn.quotient("%k", TRANSPOSED), TRANSPOSED)
                 moved = fn.value(f"select i1 {transposes}, i64 {pieces}, i64 0")
                 self._transpose(b, out, moved)
                 self._singly(b, out, moved, left)

@@ -11,6 +11,7 @@ import numpy as np
 
 from rnngraph.backends.llvm.memory import address, aligned
 from rnngraph.backends.llvm.target import Library
+from rnngraph.errors import InternalError
 from rnngraph.ir.sizes import Dim, Symbol, evaluate
 from rnngraph.ir.types import TensorType
 from rnngraph.lowering.plan import Plan
@@ -22,10 +23,14 @@ _FLAG = ctypes.addressof(interrupts.FLAG)
 
 
 class Segment:
-    """A stretch of native code: arrays in, arrays out. `bins` are the sizes of the arena's parts."""
+    """A stretch of native code: arrays in, arrays out. `bins` are the sizes of the arena's parts.
 
-    def __init__(self, plan: Plan, library: Library, bins: Sequence[Dim]) -> None:
+    `places` are what statuses below -1 stand for, in checked code (see `bounds`).
+    """
+
+    def __init__(self, plan: Plan, library: Library, bins: Sequence[Dim], places: Sequence[str] = ()) -> None:
         self.plan = plan
+        self.places = places
         self.library = library
         self.bins = tuple(bins)
         self.run: Callable[..., int] = _RUN(library.address("run"))
@@ -38,7 +43,7 @@ class Segment:
     def __call__(self, inputs: Sequence[Any], sizes: Mapping[Symbol, int],
                  begun: Mapping[int, Any] | None = None) -> tuple[int, list[Any]]:
         """Status (see `emit`) and outputs. `begun`: rows that an output already has."""
-        values = tuple([sizes.get(s, 0) for s in self.plan.symbols])
+        values = tuple([sizes[s] for s in self.plan.symbols])
         layout = self.layouts.get(values) or self.layout(values)
         arrays = [a if type(a) is np.ndarray and a.flags.c_contiguous else np.ascontiguousarray(a) for a in inputs]
         outputs = [aligned(s, d) for s, d in zip(layout.shapes, self.dtypes, strict=True)]
@@ -55,11 +60,15 @@ class Segment:
         if status == -1:
             interrupts.FLAG.value = 0
             raise KeyboardInterrupt
+        if status < -1:
+            raise InternalError(None, None, f"native code would have left its memory at {self.places[-2 - status]}; please "
+                                            "report it with the program")
         return status, outputs
 
     def layout(self, values: tuple[int, ...]) -> _Layout:
         """What depends on the sizes alone, kept for the next call with the same ones."""
         known = dict(zip(self.plan.symbols, values, strict=True))
+        check_sizes(self.plan, known)
         shapes = [_shape(v.type, known) for v in self.plan.outputs]
         need = sum(evaluate(b, known) for b in self.bins)
         numbers = (ctypes.c_int64 * max(1, len(values)))(*values)
@@ -78,6 +87,29 @@ class Segment:
         except IndexError:
             found = None
         return found if found is not None and found.nbytes >= need else aligned((need,), np.dtype(np.uint8))
+
+
+class SizeError(ValueError):
+    """Sizes that no memory can have, or that are undefined: what checks them in the program fails for these inputs."""
+
+
+LARGEST = 1 << 62
+"""Numbers of elements stay below this, so that places and bytes fit into signed 64 bits."""
+
+
+def check_sizes(plan: Plan, known: Mapping[Symbol, int]) -> None:
+    """Raise SizeError unless every size of a plan is defined and fits, and numbers of elements are not negative.
+
+    Native code computes with these sizes without looking.
+    """
+    for dims, low in ((plan.counts, 0), (plan.sizes, -LARGEST)):
+        for d in dims:
+            try:
+                n = evaluate(d, known)
+            except ValueError as error:
+                raise SizeError(str(error)) from None
+            if not low <= n < LARGEST:
+                raise SizeError(f"a size is {n}, which is {'negative' if n < 0 else 'too large'}")
 
 
 @dataclass(frozen=True)

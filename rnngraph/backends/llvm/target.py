@@ -7,14 +7,19 @@ tile loads over the inner loop and spill. One object may hold both; they are lin
 
 from __future__ import annotations
 
+import functools
 import tempfile
 import threading
+from importlib import metadata
 
 import llvmlite
 import llvmlite.binding as llvm
 
 _LOCK = threading.RLock()
 """Held around every use of LLVM: object destruction and parsing in llvmlite are not safe to interleave."""
+
+_RECIPE = 1
+"""Counted up when the passes or options below change: the same text gives another object then."""
 
 _initialised = False
 
@@ -29,6 +34,14 @@ def _initialise() -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         _initialised = True
+
+
+@functools.cache
+def _own_version() -> str:
+    try:
+        return metadata.version("rnngraph")
+    except metadata.PackageNotFoundError:  # run from its sources
+        return "unknown"
 
 
 def _refused(stage: str, text: str, error: Exception) -> CompilationError:
@@ -81,7 +94,8 @@ class Target:
     def machine_key(self) -> str:
         """Whatever, besides the text, decides the object bytes: a component of cache keys."""
         version = ".".join(str(part) for part in llvm.llvm_version_info)
-        return f"llvmlite-{llvmlite.__version__}/llvm-{version}/{self.triple}/{self.cpu}/{self.features}"
+        return (f"rnngraph-{_own_version()}.{_RECIPE}/llvmlite-{llvmlite.__version__}/llvm-{version}/"
+                f"{self.triple}/{self.cpu}/{self.features}")
 
     def _machine(self) -> llvm.TargetMachine:
         target = llvm.Target.from_triple(self.triple)
@@ -141,15 +155,17 @@ class Target:
             module, machine, _context = self._build(optimised, verbatim)
             return str(machine.emit_assembly(module))
 
-    def load(self, object_bytes: bytes) -> Library:
-        """Map object bytes into this process, ready to call."""
+    def load(self, *objects: bytes) -> Library:
+        """Map objects into this process, linked with each other and ready to call."""
         with _LOCK:
             engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), self._machine())
             try:
-                engine.add_object_file(llvm.ObjectFileRef.from_data(object_bytes))
+                for data in objects:
+                    engine.add_object_file(llvm.ObjectFileRef.from_data(data))
                 engine.finalize_object()
             except RuntimeError as error:
-                raise CompilationError(f"LLVM could not load an object of {len(object_bytes)} bytes: {error}") from None
+                sizes = ", ".join(str(len(data)) for data in objects)
+                raise CompilationError(f"LLVM could not load objects of {sizes} bytes: {error}") from None
             return Library(engine)
 
 

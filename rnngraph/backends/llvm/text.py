@@ -31,18 +31,25 @@ ITEM_BYTES = {
 
 @dataclass(frozen=True)
 class Scalar:
-    """A typed operand: an SSA name or a literal, with its dtype."""
+    """A typed operand: an SSA name or a literal, with its dtype; with more than one lane, a vector of such."""
 
     ssa: str
     dtype: str
+    lanes: int = 1
 
     @property
     def type(self) -> str:
         """The LLVM type of the value."""
-        return LLVM_TYPES[self.dtype]
+        return value_type(self.dtype, self.lanes)
 
     def __str__(self) -> str:
         return f"{self.type} {self.ssa}"
+
+
+def value_type(dtype: str, lanes: int = 1) -> str:
+    """The LLVM type of an SSA value of `dtype`, or of a vector of such."""
+    kind = LLVM_TYPES[dtype]
+    return kind if lanes == 1 else f"<{lanes} x {kind}>"
 
 
 def memory_type(dtype: str) -> str:
@@ -128,8 +135,7 @@ class Function:
 
     def emit(self, line: str) -> None:
         """Append an instruction that gives no value. After a terminator, text goes to a new unreachable block."""
-        if self.terminated:
-            self.block(self.fresh("dead"))
+        self.here()
         self._lines.append("  " + line)
 
     def value(self, expression: str, hint: str = "v") -> str:
@@ -144,6 +150,12 @@ class Function:
             self.branch(label)
         self._lines.append(f"{label}:")
         self.current, self.terminated = label, False
+
+    def here(self) -> str:
+        """The label of the block that the next instruction belongs to."""
+        if self.terminated:
+            self.block(self.fresh("dead"))
+        return self.current
 
     def terminate(self, line: str) -> None:
         """Append a terminator: the current block ends."""
@@ -178,7 +190,7 @@ class Function:
         Skipped when begin >= end. `begin` must not be negative, and end + step must not overflow.
         """
         body, latch, end_label = self.fresh("body"), self.fresh("latch"), self.fresh("end")
-        before = self.current
+        before = self.here()
         skippable = not (isinstance(begin, int) and isinstance(end, int) and begin < end)
         if skippable:
             self.branch_if(self.value(f"icmp slt i64 {begin}, {end}"), body, end_label)
@@ -256,11 +268,24 @@ class Function:
             return y if x == 1 else x
         return self.value(f"mul nsw i64 {x}, {y}")
 
-    def floordiv(self, x: Index, y: Index) -> Index:
-        """x // y of values that are not negative (y not zero)."""
+    def quotient(self, x: Index, y: Index) -> Index:
+        """x // y of counts, which are not negative (y not zero)."""
         if isinstance(x, int) and isinstance(y, int):
             return x // y
         return x if y == 1 else self.value(f"udiv i64 {x}, {y}")
+
+    def floordiv(self, x: Index, y: Index) -> Index:
+        """x // y of any integers, rounded down; 0 where y is 0, for a check elsewhere to say so."""
+        if isinstance(x, int) and isinstance(y, int):
+            return x // y if y else 0
+        if y == 1:
+            return x
+        by = y if isinstance(y, int) else self.value(f"select i1 {self.compare('eq', y, 0)}, i64 1, i64 {y}")
+        towards_zero, rest = self.value(f"sdiv i64 {x}, {by}"), self.value(f"srem i64 {x}, {by}")
+        signs = self.value(f"xor i64 {rest}, {by}")
+        apart = self.value(f"and i1 {self.compare('ne', rest, 0)}, {self.compare('slt', signs, 0)}")
+        down = self.value(f"sub i64 {towards_zero}, {self.value(f'zext i1 {apart} to i64')}")
+        return down if isinstance(y, int) else self.value(f"select i1 {self.compare('eq', y, 0)}, i64 0, i64 {down}")
 
     def minimum(self, x: Index, y: Index) -> Index:
         """The smaller of x and y."""

@@ -118,7 +118,7 @@ class TileWriter:
         self.row_offsets = [fn.mul(self.row_stride, row) for row in range(tile.rows)]
         start = self._initial()
         zeros = ["zeroinitializer"] * (len(start) * (self.sets - 1))
-        whole: Index = fn.mul(fn.floordiv(self.depth, self.unroll), self.unroll)
+        whole: Index = fn.mul(fn.quotient(self.depth, self.unroll), self.unroll)
         state = ["%a", "%b", *start, *zeros]
         state = self._steps(0, whole, self.unroll, state)
         if not (isinstance(self.depth, int) and self.depth % self.unroll == 0):

@@ -1,8 +1,6 @@
-"""Checkpoint files and the state file that lists them (gradients-and-training, section 6).
+"""Checkpoints and the state file that lists them (gradients-and-training, section 6).
 
-A checkpoint `<prefix>` is one file `<prefix>.safetensors`: an array per name. Strings and complex numbers, which that
-format lacks, are kept as bytes and described in its metadata. Files are written beside their place and then moved
-there, so that a reader never meets half a file.
+A checkpoint `<prefix>` is one file of arrays (`tensors.py`), `<prefix>.safetensors`.
 """
 
 from __future__ import annotations
@@ -10,131 +8,58 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as to_bytes
-
-from rnngraph.errors import DataLossError, NotFoundError
-from rnngraph.ir.types import DType, as_dtype
+from rnngraph.errors import NotFoundError
+from rnngraph.frontend.train.files import write_atomically
+from rnngraph.frontend.train.tensors import ArrayFile
+from rnngraph.ir.types import DType
 
 SUFFIX = ".safetensors"
-_ENCODED = "rnngraph"
-
-
-# --- arrays in a file ------------------------------------------------------------------------------------------------
-
-def write_atomically(path: str, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all."""
-    handle, temporary = tempfile.mkstemp(prefix=os.path.basename(path) + ".", suffix=".tmp",
-                                         dir=os.path.dirname(path) or ".")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp makes files that only their owner reads; a checkpoint is an ordinary file.
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _encode(array: Any) -> tuple[Any, dict[str, Any] | None]:
-    """The array as the file format has it, and what to note of one that it lacks."""
-    dtype = as_dtype(array.dtype)
-    if dtype.kind == "s":
-        texts = [(x if isinstance(x, bytes) else str(x).encode()).decode("latin-1") for x in array.ravel().tolist()]
-        raw = np.frombuffer(json.dumps(texts).encode(), np.uint8)
-        return raw, {"dtype": dtype.name, "shape": list(array.shape)}
-    if dtype.kind == "c":
-        return np.frombuffer(array.tobytes(), np.uint8), {"dtype": dtype.name, "shape": list(array.shape)}
-    # Not ascontiguousarray, which makes vectors of scalars.
-    return np.array(array, order="C"), None
-
-
-def _decode(raw: Any, note: Mapping[str, Any]) -> Any:
-    dtype = as_dtype(note["dtype"])
-    if dtype.kind != "s":
-        return np.frombuffer(raw.tobytes(), dtype.numpy).reshape(note["shape"]).copy()
-    array = np.empty(tuple(note["shape"]), object)
-    array.ravel()[:] = [x.encode("latin-1") for x in json.loads(raw.tobytes())]
-    return array
-
-
-def save_arrays(prefix: str, arrays: Mapping[str, Any]) -> None:
-    """Write the checkpoint `prefix`."""
-    encoded, notes = {}, {}
-    for name, array in arrays.items():
-        encoded[name], note = _encode(np.asarray(array))
-        if note is not None:
-            notes[name] = note
-    write_atomically(prefix + SUFFIX, to_bytes(encoded, {_ENCODED: json.dumps(notes)}))
 
 
 class CheckpointReader:
     """Names, shapes, dtypes and values in a checkpoint. Source: tf.train.NewCheckpointReader.
 
-    Raises NotFoundError (phrase: `Failed to find any matching files`) and DataLossError for a file that is damaged.
+    It opens the file once: it gives the values of one save, whatever is saved to that place meanwhile.
+
+    Raises NotFoundError (phrase: `Failed to find any matching files`), DataLossError for a file that is damaged.
     """
 
     def __init__(self, prefix: str) -> None:
-        self._path = os.fspath(prefix) + SUFFIX
-        if not os.path.isfile(self._path):
+        path = os.fspath(prefix) + SUFFIX
+        if not os.path.isfile(path):
             raise NotFoundError(None, None, "Unsuccessful TensorSliceReader constructor: Failed to find any matching "
                                             f"files for {os.fspath(prefix)}")
-        self._types: dict[str, tuple[list[int], DType]] = {}
-        with self._opened() as file:
-            self._notes: dict[str, Any] = json.loads((file.metadata() or {}).get(_ENCODED, "{}"))
-            for name in file.keys():
-                entry = file.get_slice(name)
-                note = self._notes.get(name)
-                self._types[name] = ((note["shape"], as_dtype(note["dtype"])) if note else
-                                     (list(entry.get_shape()), _TYPES[entry.get_dtype()]))
-
-    def _opened(self) -> Any:
-        try:
-            return safe_open(self._path, framework="np")
-        except SafetensorError as error:
-            raise DataLossError(None, None, f"{self._path} is no checkpoint, or a damaged one: {error}") from None
+        self._file = ArrayFile(path)
+        self._entries = self._file.entries
 
     def get_variable_to_shape_map(self) -> dict[str, list[int]]:
         """Name -> shape."""
-        return {name: shape for name, (shape, _) in self._types.items()}
+        return {name: list(entry.shape) for name, entry in self._entries.items()}
 
     def get_variable_to_dtype_map(self) -> dict[str, DType]:
         """Name -> dtype."""
-        return {name: dtype for name, (_, dtype) in self._types.items()}
+        return {name: entry.dtype for name, entry in self._entries.items()}
 
     def has_tensor(self, tensor_str: str) -> bool:
         """Whether the checkpoint has that name."""
-        return tensor_str in self._types
+        return tensor_str in self._entries
 
     def get_tensor(self, tensor_str: str) -> Any:
-        """The array of that name. Raises NotFoundError (phrase: `not found in checkpoint`)."""
-        if tensor_str not in self._types:
-            raise NotFoundError(None, None, f"Key {tensor_str} not found in checkpoint {self._path}; it has "
-                                            f"{', '.join(sorted(self._types)) or 'nothing'}")
-        with self._opened() as file:
-            raw = file.get_tensor(tensor_str)
-        return _decode(raw, self._notes[tensor_str]) if tensor_str in self._notes else raw
+        """The array of that name. Raises NotFoundError (phrase: `not found in checkpoint`), or DataLossError."""
+        if tensor_str not in self._entries:
+            raise NotFoundError(None, None, f"Key {tensor_str} not found in checkpoint {self._file.path}; it has "
+                                            f"{', '.join(sorted(self._entries)) or 'nothing'}")
+        return self._file.read(tensor_str)
 
     def debug_string(self) -> bytes:
         """A line per name."""
-        return "".join(f"{name} ({dtype.name}) {shape}\n"
-                       for name, (shape, dtype) in sorted(self._types.items())).encode()
-
-
-_TYPES = {name: as_dtype(dtype) for name, dtype in {
-    "F16": "float16", "F32": "float32", "F64": "float64", "I8": "int8", "I16": "int16", "I32": "int32", "I64": "int64",
-    "U8": "uint8", "U16": "uint16", "U32": "uint32", "U64": "uint64", "BOOL": "bool"}.items()}
+        return "".join(f"{name} ({entry.dtype.name}) {entry.shape}\n"
+                       for name, entry in sorted(self._entries.items())).encode()
 
 
 def NewCheckpointReader(filepattern: str) -> CheckpointReader:
@@ -249,7 +174,7 @@ def get_checkpoint_mtimes(checkpoint_prefixes: Iterable[str]) -> list[float]:
 
 
 def delete_checkpoint(prefix: str) -> None:
-    """Remove a checkpoint's files."""
-    for suffix in (SUFFIX, ".meta"):
-        if os.path.exists(prefix + suffix):
-            os.remove(prefix + suffix)
+    """Remove a checkpoint's files, as far as they are there. Raises OSError if that is not possible."""
+    for ending in (SUFFIX, ".meta"):
+        with suppress(FileNotFoundError):
+            os.remove(prefix + ending)

@@ -13,13 +13,14 @@ from rnngraph.errors import InvalidArgumentError
 from rnngraph.frontend.graph import Tensor, get_default_graph
 from rnngraph.frontend.keys import GraphKeys
 from rnngraph.frontend.train.checkpoint import (
+    SUFFIX,
     CheckpointReader,
     checkpoint_exists,
-    delete_checkpoint,
     get_checkpoint_mtimes,
-    save_arrays,
     update_checkpoint_state,
 )
+from rnngraph.frontend.train.kept import Kept, clear_drafts
+from rnngraph.frontend.train.tensors import write_arrays
 from rnngraph.frontend.variable import Variable, global_variables, variables_by_key
 
 
@@ -45,13 +46,10 @@ class Saver:
                              "var_list=None.")
         self._var_list = var_list
         self._reshape = reshape
-        self._max_to_keep = max_to_keep or 0
-        self._hours = keep_checkpoint_every_n_hours
-        self._next_kept = time.time() + keep_checkpoint_every_n_hours * 3600
+        self._kept = Kept(max_to_keep or 0, keep_checkpoint_every_n_hours)
         self._allow_empty = allow_empty
         self._pad_step_number = pad_step_number
         self._save_relative_paths = save_relative_paths
-        self._last: list[tuple[str, float]] = []
         self._variables: dict[str, Variable] | None = None
         if not defer_build:
             self.build()
@@ -77,13 +75,14 @@ class Saver:
         """Save to `save_path`, or `save_path-<global_step>`; the path, or None if there is nothing to save.
 
         Raises ValueError (phrases: `must not contain path components`, `collides with`, `doesn't exist`), TypeError if
-        `sess` is no session, RuntimeError if not built. Graphs are not written.
+        `sess` is no session, RuntimeError if not built, and as TensorFlow's errors what the disk refuses
+        (PermissionDeniedError, ResourceExhaustedError). Graphs are not written.
         """
         variables = self._built("save")
         latest = latest_filename if latest_filename is not None else "checkpoint"
         if os.path.split(latest)[0]:
             raise ValueError(f"'latest_filename' must not contain path components, got {latest!r}")
-        if not hasattr(sess, "load_variable"):
+        if not hasattr(sess, "load_variables"):
             raise TypeError(f"'sess' must be a Session; got {sess!r}")
         path = os.fspath(save_path)
         if global_step is not None:
@@ -96,60 +95,48 @@ class Saver:
         if not variables:
             return None
         names = list(variables)
-        save_arrays(path, dict(zip(names, sess.run([variables[n] for n in names]), strict=True)))
+        arrays = dict(zip(names, sess.run([variables[n] for n in names]), strict=True))
         if write_state:
-            self._record(path)
-            self._write_state(directory, path, latest)
+            self._kept.save(path, latest, lambda: write_arrays(path + SUFFIX, arrays),
+                            lambda kept: self._write_state(directory, path, kept, latest))
+        else:
+            clear_drafts(path, latest)
+            write_arrays(path + SUFFIX, arrays)
         return path
 
     def _numbered(self, sess: Any, path: str, global_step: Any) -> str:
         step = int(global_step if isinstance(global_step, int | np.integer) else sess.run(global_step))
         return f"{path}-{step:08d}" if self._pad_step_number else f"{path}-{step}"
 
-    def _write_state(self, directory: str, path: str, latest: str) -> None:
-        kept = self.last_checkpoints
+    def _write_state(self, directory: str, path: str, kept: list[str], latest: str) -> None:
         if self._save_relative_paths:
             path, kept = os.path.basename(path), [os.path.relpath(p, directory or ".") for p in kept]
             # Relative to the directory of the file already: as they are.
-            absolute = os.path.abspath(directory)
-            update_checkpoint_state(absolute, path, kept, latest)
-        else:
-            update_checkpoint_state(directory, path, kept, latest)
-
-    def _record(self, path: str) -> None:
-        """Note a checkpoint, and delete the oldest ones beyond `max_to_keep`."""
-        if not self._max_to_keep:
-            return
-        self._last = [(p, t) for p, t in self._last if p != path] + [(path, time.time())]
-        while len(self._last) > self._max_to_keep:
-            oldest, written = self._last.pop(0)
-            if written > self._next_kept:
-                self._next_kept += self._hours * 3600
-            else:
-                delete_checkpoint(oldest)
+            directory = os.path.abspath(directory)
+        update_checkpoint_state(directory, path, kept, latest)
 
     @property
     def last_checkpoints(self) -> list[str]:
         """The checkpoints that are kept, oldest first; empty where all are kept."""
-        return [path for path, _ in self._last]
+        return [path for path, _ in self._kept.last]
 
     def set_last_checkpoints(self, last_checkpoints: Sequence[str]) -> None:
         """Set the list of kept checkpoints, as if written now. Raises TypeError for what is no list."""
         if not isinstance(last_checkpoints, list):
             raise TypeError(f"last_checkpoints must be a list of paths, got {last_checkpoints!r}")
         now = time.time()
-        self._last = [(path, now) for path in last_checkpoints]
+        self._kept.last = [(path, now) for path in last_checkpoints]
 
     def set_last_checkpoints_with_time(self, last_checkpoints_with_time: Sequence[tuple[str, float]]) -> None:
         """Set the list of kept checkpoints and when they were written."""
         if not isinstance(last_checkpoints_with_time, list):
             raise TypeError(f"last_checkpoints_with_time must be a list of pairs, got {last_checkpoints_with_time!r}")
-        self._last = list(last_checkpoints_with_time)
+        self._kept.last = list(last_checkpoints_with_time)
 
     def recover_last_checkpoints(self, checkpoint_paths: Sequence[str]) -> None:
         """Set the list of kept checkpoints to those of `checkpoint_paths` that exist."""
         found = [p for p in checkpoint_paths if checkpoint_exists(p)]
-        self._last = list(zip(found, get_checkpoint_mtimes(found), strict=True))
+        self._kept.last = list(zip(found, get_checkpoint_mtimes(found), strict=True))
 
     # --- restoring ---------------------------------------------------------------------------------------------------
 
@@ -157,19 +144,19 @@ class Saver:
         """Give the variables the values that a checkpoint has; no initializer is needed. All or nothing.
 
         Raises ValueError (phrase: `Can't load save_path when it is None`), NotFoundError (phrase: `not found in
-        checkpoint`), InvalidArgumentError (phrase: `Assign requires shapes of both tensors to match`).
+        checkpoint`), InvalidArgumentError (phrase: `Assign requires shapes of both tensors to match`), DataLossError
+        (phrase: `damaged`).
         """
         variables = self._built("restore")
         if not variables:
             return
         if save_path is None:
             raise ValueError("Can't load save_path when it is None: tf.train.latest_checkpoint found no checkpoint?")
-        if not hasattr(sess, "load_variable"):
+        if not hasattr(sess, "load_variables"):
             raise TypeError(f"'sess' must be a Session; got {sess!r}")
         reader = CheckpointReader(save_path)
         found = {name: self._fitted(name, v, reader.get_tensor(name)) for name, v in variables.items()}
-        for name, array in found.items():
-            variables[name].load(array, sess)
+        sess.load_variables({variables[name].key: array for name, array in found.items()})
 
     def _fitted(self, name: str, variable: Variable, array: Any) -> Any:
         """The array, if the variable takes it."""

@@ -7,22 +7,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol, evaluate, sub, substitute, symbols
+from rnngraph.ir.sizes import Dim, Expr, Symbol, evaluate, sub, substitute, symbols
 
 RELATIONS: dict[str, Callable[[int, int], bool]] = {
-    "==": operator.eq, "!=": operator.ne, "<=": operator.le, ">": operator.gt}
+    "==": operator.eq, "!=": operator.ne, ">=": operator.ge, "<": operator.lt}
 
 
 class Guard(NamedTuple):
-    """A condition on the feeds' sizes: `left relation right`, with relation one of "==", "!=", "<=", ">"."""
+    """A condition on the feeds' sizes: `left relation right`, with relation one of "==", "!=", ">=", "<"."""
 
     relation: str
     left: Dim
     right: Dim
 
     def holds(self, values: Mapping[Symbol, int]) -> bool:
-        """Whether the guard holds for these sizes."""
-        return RELATIONS[self.relation](evaluate(self.left, values), evaluate(self.right, values))
+        """Whether the guard holds for these sizes; not if they make one of its sides undefined (a division by 0)."""
+        try:
+            return RELATIONS[self.relation](evaluate(self.left, values), evaluate(self.right, values))
+        except ValueError:
+            return False
 
 
 class Learned(Exception):
@@ -42,10 +45,13 @@ class Facts:
     guards: list[Guard] = field(default_factory=list)
 
     def value(self, dim: Dim) -> int | None:
-        """The size in the first feeds; None if it is bound inside the graph."""
+        """The size in the first feeds; None if it is bound inside the graph, or undefined (a division by 0)."""
         if dim is None or any(s not in self.samples for s in symbols(dim)):
             return None
-        return evaluate(dim, self.samples)
+        try:
+            return evaluate(dim, self.samples)
+        except ValueError:
+            return None
 
     def learn(self, a: Dim, b: Dim) -> None:
         """Note a = b, rewrite by it and start again. Raises Learned."""
@@ -100,12 +106,3 @@ def _solve(difference: Expr) -> tuple[Symbol, Dim] | None:
 
 def _plus(a: Dim, b: Dim) -> Dim:
     return sub(a, sub(0, b))
-
-
-def bound_in(a: Dim, b: Dim) -> tuple[Dim, Dim] | None:
-    """(b, c) if a is min(b, c), so that a = b says that b <= c; None otherwise."""
-    if isinstance(a, Expr) and len(a.terms) == 1 and a.terms[0][1] == 1 and len(a.terms[0][0]) == 1:
-        atom = a.terms[0][0][0]
-        if isinstance(atom, Apply) and atom.kind == "min" and b in atom.args:
-            return b, atom.args[0] if atom.args[1] == b else atom.args[1]
-    return None

@@ -19,11 +19,12 @@ import numpy as np
 
 from rnngraph.ir.graph import Array, Builder, Graph, Node, Origin, Value, building
 from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
-from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, minimum, substitute, symbols
+from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, sub, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols, row_type
-from rnngraph.passes.close.facts import Conflict, Facts, Learned, bound_in
+from rnngraph.ops.shapes import nonnegative
+from rnngraph.passes.close.facts import Conflict, Facts, Learned
 
 
 class Made(NamedTuple):
@@ -50,19 +51,45 @@ class ClosingSizes:
         x, y = facts.value(a), facts.value(b)
         if x is None or y is None:
             if self.pending.isdisjoint((*symbols(a), *symbols(b))):
-                self.builder.check(a, b, what)
+                self.builder.check(a, b, f"Incompatible shapes: {{0}} and {{1}} must be equal for {quoted(what)}")
             return a if isinstance(a, int) else b
-        bound = bound_in(a, b)
-        if x == y and bound is not None:
-            facts.note("<=", *bound)
-            return b
         if x == y:
             facts.learn(a, b)
-        if bound is not None:
-            facts.note(">", *bound)
-            raise Conflict(f"Incompatible shapes: {what} is out of bounds: {y} is wanted, but there is only {x}")
         facts.note("!=", a, b)
         raise Conflict(f"Incompatible shapes: {x} and {y} must be equal for {what}")
+
+    def at_least(self, size: Dim, low: Dim, message: str) -> None:
+        """A guard by the first feeds, or a run-time check."""
+        if size is None or low is None or nonnegative(sub(size, low)):
+            return
+        facts = self.builder.facts
+        x, y = facts.value(size), facts.value(low)
+        if x is None or y is None:
+            if self.pending.isdisjoint((*symbols(size), *symbols(low))):
+                self.builder.check(size, low, message, ">=")
+        elif x >= y:
+            facts.note(">=", size, low)
+        else:
+            facts.note("<", size, low)
+            raise Conflict(message.format(x, y))
+
+    def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
+        """What the first feeds say, noted as a guard."""
+        if a is None or b is None:
+            return None
+        if a == b or (relation == ">=" and nonnegative(sub(a, b))):
+            return True
+        facts = self.builder.facts
+        x, y = facts.value(a), facts.value(b)
+        if x is None or y is None:
+            return None
+        if relation == "==":
+            if x == y:
+                facts.learn(a, b)
+            facts.note("!=", a, b)
+            return False
+        facts.note(">=" if x >= y else "<", a, b)
+        return x >= y
 
     def fresh(self, hint: str) -> Dim:
         """A symbol bound at the result."""
@@ -90,7 +117,7 @@ class ClosingBuilder(Builder):
         self.facts = facts
         self.sizes = ClosingSizes(self)
         self.origin: Origin = parent.origin if parent else Origin()
-        self.checked: set[tuple[Dim, Dim]] = set()
+        self.checked: set[tuple[Dim, Dim, str]] = set()
 
     def region(self, name: str = "") -> ClosingBuilder:
         """A builder for a region."""
@@ -104,12 +131,12 @@ class ClosingBuilder(Builder):
         """A node as it is asked for."""
         return super().node(*args, **kwargs)
 
-    def check(self, a: Dim, b: Dim, what: str) -> None:
-        """A run-time check that two sizes are equal."""
-        if (a, b) not in self.checked:
-            self.checked.add((a, b))
+    def check(self, a: Dim, b: Dim, message: str, relation: str = "==") -> None:
+        """A run-time check of how two sizes compare."""
+        if (a, b, relation) not in self.checked:
+            self.checked.add((a, b, relation))
             pair = self.plain("sizes", (), {"dims": (a, b)}).results[0]
-            self.plain("check_sizes", [pair], {"what": what})
+            self.plain("check_sizes", [pair], {"message": message, "relation": relation})
 
     def node(self, op: OpDef | str, operands: Sequence[Value] = (), attrs: Mapping[str, Any] | None = None,
              regions: Sequence[Graph] = (), name: str = "", types: Sequence[Type] | None = None,
@@ -195,6 +222,11 @@ class ClosingBuilder(Builder):
         return common
 
 
+def quoted(text: str) -> str:
+    """Text that `str.format` gives back as it is."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 def _full(op: OpDef, attrs: Mapping[str, Any] | None) -> Mapping[str, Any]:
     given = attrs or {}
     return {k: given.get(k, a.default) for k, a in op.attrs.items()}
@@ -227,7 +259,10 @@ class Closer:
             self.nodes[node] = made or tuple(dict.fromkeys(
                 [*before, *(m for n in node.after for m in self.nodes.get(n, ()))]))
             self.waits[node] = () if made else self.edges(builder, node)
-        builder.graph.results = tuple(builder.local(self.values[v]) for v in old.results)
+        results = [builder.local(self.values[v]) for v in old.results]
+        if builder.parent is None:
+            results = [self.dense(builder, new, v) for new, v in zip(results, old.results, strict=True)]
+        builder.graph.results = tuple(results)
 
     def results(self, builder: ClosingBuilder, node: Node) -> Sequence[Value]:
         """The closed values of a node's results."""
@@ -241,9 +276,7 @@ class Closer:
         listed = self.listed(builder, node, operands)
         if listed is not None:
             return listed
-        operands = [builder.plain("list_dense", [new]).results[0]
-                    if isinstance(new.type, ListType) and isinstance(old.type, TensorType) else new
-                    for new, old in zip(operands, node.operands, strict=True)]
+        operands = [self.dense(builder, new, old) for new, old in zip(operands, node.operands, strict=True)]
         after: tuple[Node, ...] = ()
         if node.op.effects != "pure" or node.op.fails:
             after = self.edges(builder, node)
@@ -261,11 +294,22 @@ class Closer:
         """Cotangents of histories whose rows turned out uneven are lists; the open graph took them for tensors."""
         if not any(isinstance(v.type, ListType) for v in operands):
             # What was a list when the node was made may have become rows of a tensor.
-            return operands if node.op.name == "list_dense" else None
+            if node.op.name == "list_dense":
+                return operands
+            name = {"list_sum": "cotangent_sum", "list_zeros_like": "zeros_like"}.get(node.op.name)
+            made: Sequence[Value] | None = None if name is None else builder.node(name, operands, name=node.name,
+                                                                                  origin=node.origin).results
+            return made
         if node.op.name in ("unbroadcast", "identity", "stop_gradient", "refine"):
             return operands[:1]
-        name = {"add": "list_sum", "zeros_like": "list_zeros_like"}.get(node.op.name)
+        name = {"cotangent_sum": "list_sum", "zeros_like": "list_zeros_like"}.get(node.op.name)
         return None if name is None else builder.plain(name, operands, name=node.name, origin=node.origin).results
+
+    def dense(self, builder: ClosingBuilder, new: Value, old: Value) -> Value:
+        """A value that the program takes for a tensor as one: rows of a loop whose sizes its steps decide are a list."""
+        if not isinstance(new.type, ListType) or not isinstance(old.type, TensorType):
+            return new
+        return builder.plain("list_dense", [new], origin=builder.origin).results[0]
 
     def attrs(self, node: Node) -> Mapping[str, Any]:
         """The attributes, with what is known of the parameters' sizes."""
@@ -348,7 +392,7 @@ class Closer:
                 length = t.shape[0]
             # What a region decides step by step is run by the host, which looks at every row.
             if builder.parent is None or None not in (self.facts.value(length), self.facts.value(steps)):
-                builder.sizes.same(minimum(steps, length), steps, "a row of a loop")
+                builder.sizes.at_least(length, steps, "a loop of {1} steps reads a row in each, but there are only {0}")
 
     def limit(self, builder: ClosingBuilder, limit: Value | None, exact: bool) -> Value | None:
         """A limit whose size has a name."""
