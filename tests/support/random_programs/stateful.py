@@ -12,6 +12,10 @@ OPTIMIZERS = ("GradientDescentOptimizer(0.1)", "MomentumOptimizer(0.1, 0.9)", "M
               "AdadeltaOptimizer(0.5)", "FtrlOptimizer(0.1)")
 
 
+READ = "{}.read_value() + 0"
+"""The sum is a value of its own: a mere read may be the variable's memory, in TensorFlow."""
+
+
 def variable(m: Maker) -> str | None:
     """The Python name of a variable."""
     return m.of(list(m.shared.variables)) if m.shared.variables else None
@@ -24,8 +28,8 @@ def read(m: Maker) -> Any:
     if not v:
         return None
     if m.last is None and m.chance(0.5):
-        return m.let(f"{v}.read_value()")
-    name = m.guarded(f"{v}.read_value()")
+        return m.let(READ.format(v))
+    name = m.guarded(READ.format(v))
     if name:
         m.pool.append(name)
     return name
@@ -61,7 +65,7 @@ def rows(m: Maker) -> Any:
     if not now.a.ndim or not now.shape[0]:
         return None
     place = f"{i} % {now.shape[0]}"
-    old = m.guarded(f"{v}.read_value()")
+    old = m.guarded(READ.format(v))
     update = m.of(("scatter_add", "scatter_sub", "scatter_update"))
     return old and m.guarded(f"tf.{update}({v}, {place}, tf.gather({old}, {place}) * {0.5 if now.dtype.kind == 'f' else 2})")
 
