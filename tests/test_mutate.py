@@ -27,6 +27,7 @@ def test_kinds_of_changes(tmp_path: Path) -> None:
              for node in mutate._walk(ast.parse(source.text)) for place, new in mutate.changes(source, node)}
     inner = "        a.append(max(a, b - a))\n"
     assert {"    if bool(a) and a < b:\n" + inner, "    if ((not a) or (a < b)):\n" + inner,
-            "    if not a and a <= b:\n" + inner, "    if True:\n" + inner, "    if not a and a < b:\n        pass\n", "default",
+            "    if not a and a <= b:\n" + inner, "    if True:\n" + inner,
+            "    if not a and a < b:\n        pass\n", "default",
             "    if not a and a < b:\n        a.append(min(a, b - a))\n",
             "    if not a and a < b:\n        a.append(max(a, (a) - (b)))\n"} <= texts
