@@ -268,3 +268,54 @@ def test_rows_whose_size_is_computed_in_the_step(sess: Any) -> None:
     close(sess.run(uneven, {k: [2, 2]}), [[0, 1], [0, 1]])
     with pytest.raises(Invalid, match="inconsistent shapes"):
         sess.run(uneven + 1, {k: [2, 1]})
+
+
+def test_a_size_of_1_that_only_running_tells_broadcasts(sess: Any) -> None:
+    x, p = tf.placeholder(tf.float32, [None, None]), tf.placeholder(tf.bool, [None])
+    kept = tf.boolean_mask(x, p)
+    y = tf.tanh(kept) * x - kept
+    loop = tf.while_loop(lambda i, a: i < 2, lambda i, a: (i + 1, tf.tanh(a) * kept + x), (0, x))[1]
+    fetches = [y, tf.reduce_sum(y), tf.gradients(y, x)[0], loop]
+    rows = np.array([[0.5, -1.0], [2.0, 0.25]])
+    for picked in ([True, False], [True, True]):
+        k = rows[picked]
+        right = np.tanh(k) * rows - k
+        slope = np.broadcast_to(np.tanh(k), rows.shape).copy()
+        by_k = (1 - np.tanh(k) ** 2) * (rows if len(k) == 2 else rows.sum(0)) - (2 / len(k))
+        slope[picked] += by_k
+        a = rows
+        for _ in range(2):
+            a = np.tanh(a) * k + rows
+        for found, wanted in zip(sess.run(fetches, {x: rows, p: picked}), (right, right.sum(), slope, a), strict=True):
+            close(found, wanted)
+    with pytest.raises(Invalid, match="cannot be broadcast"):
+        sess.run(y, {x: np.ones((3, 2)), p: [True, True, False]})
+
+
+def test_uneven_rows_meet_tensors(sess: Any) -> None:
+    """In branches and as what a loop carries."""
+    x, p, f = tf.placeholder(tf.float32, [None, None]), tf.placeholder(tf.bool, [None]), tf.placeholder(tf.bool, [])
+    y = tf.map_fn(lambda r: tf.boolean_mask(x, p), x)
+    branch = tf.cond(f, lambda: y, lambda: y * 0.5)
+    loop = tf.while_loop(lambda i, a: i < 2, lambda i, a: (i + 1, tf.map_fn(lambda r: tf.boolean_mask(x, p), x) + a), (0, y))[1]
+    feeds: dict[Any, Any] = {x: np.ones((2, 2)), p: [True, False]}
+    for taken in (True, False):
+        close(sess.run(branch, {**feeds, f: taken}), np.full((2, 1, 2), 1 if taken else 0.5))
+    close(sess.run(loop, feeds), np.full((2, 1, 2), 3))
+
+
+def test_gradients_of_indices_outside_are_refused(sess: Any) -> None:
+    """Their forward op does not run, since nobody reads it; the gradient would write where nothing is."""
+    x, n = tf.placeholder(tf.float32, [None, 3]), tf.placeholder(tf.int32, [])
+    for fetch in (tf.gradients(x[n], x)[0], tf.gradients(tf.slice(x, [n, 0], [1, 3]), x)[0] * 2):
+        assert sess.run(fetch, {x: np.ones((2, 3)), n: 1}).sum() in (3, 6)
+        for bad in (2, 1000, -3):
+            with pytest.raises(Invalid):
+                sess.run(fetch, {x: np.ones((2, 3)), n: bad})
+
+
+def test_masks_of_nothing(sess: Any) -> None:
+    x, p = tf.placeholder(tf.float32, [None, None, 3]), tf.placeholder(tf.bool, [None])
+    for rows, columns in ((0, 0), (2, 0), (0, 2)):
+        assert sess.run(tf.boolean_mask(x, p), {x: np.zeros((rows, columns, 3)), p: [True] * rows}).shape == (
+            rows, columns, 3)

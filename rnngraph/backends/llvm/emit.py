@@ -327,8 +327,12 @@ class Emitter:
 
     def check_sizes(self, step: CheckSizes) -> None:
         """Fail unless the sizes compare as they must."""
-        wrong = {"==": "ne", ">=": "slt"}[step.relation]
-        self.failing(self.f.compare(wrong, self.dim(step.left), self.dim(step.right)), step.node)
+        f, left, right = self.f, self.dim(step.left), self.dim(step.right)
+        wrong = f.compare("slt" if step.relation == ">=" else "ne", left, right)
+        if step.relation == "broadcasts":
+            for side in (left, right):
+                wrong = f.value(f"and i1 {wrong}, {f.compare('ne', side, 1)}")
+        self.failing(wrong, step.node)
 
     def bind(self, step: Bind) -> None:
         """A size for the steps that follow."""

@@ -1,7 +1,7 @@
 """The builder of closed graphs, and what it decides about sizes: by the first feeds, or by a check when it runs.
 
     a = b wanted, true of the first feeds        merge, guard a = b
-    one side broadcast, 1 in the first feeds     guard that it is 1
+    one side broadcast, 1 in the first feeds     guard that it is 1; inside the graph: `joint_size` tells the result's
     neither                                      the node becomes `fail`, guard on the opposite
     a size bound inside the graph                a run-time `check_sizes`
     whether a size is >= 0, or is 1              a guard on what the first feeds say; inside the graph: unknown
@@ -111,6 +111,7 @@ class ClosingBuilder(Builder):
         self.sizes = ClosingSizes(self)
         self.origin: Origin = parent.origin if parent else Origin()
         self.checked: set[tuple[Dim, Dim, str]] = set()
+        self.joints: dict[tuple[Dim, Dim], Dim] = {}
 
     def region(self, name: str = "") -> ClosingBuilder:
         """A builder for a region."""
@@ -209,10 +210,25 @@ class ClosingBuilder(Builder):
         if x is not None and y is not None and x != y:
             if x == 1 or y == 1:
                 facts.learn(a if x == 1 else b, 1)
-            facts.note("!=", a, b)
+            for left, right in ((a, b), (a, 1), (b, 1)):
+                facts.note("!=", left, right)
             raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast for {what}")
-        common: Dim = self.sizes.same(a, b, what)
-        return common
+        if x is not None and y is not None:
+            common: Dim = self.sizes.same(a, b, what)
+            return common
+        message = f"Incompatible shapes: {{0}} vs. {{1}} cannot be broadcast for {quoted(what)}"
+        self.check(a, b, message, "broadcasts")
+        return a if isinstance(a, int) else b if isinstance(b, int) else self.joint(a, b)
+
+    def joint(self, a: Dim, b: Dim) -> Dim:
+        """The size of two that broadcast, told as far outside as both are visible."""
+        outer = self.parent
+        if isinstance(outer, ClosingBuilder) and self.graph.binds.isdisjoint((*symbols(a), *symbols(b))):
+            return outer.joint(a, b)
+        if (a, b) not in self.joints:
+            content = self.plain("joint_size", (), {"dims": (a, b)}, origin=self.origin).results[0].content
+            self.joints[a, b] = self.joints[b, a] = None if content is None else content[0]
+        return self.joints[a, b]
 
 
 def quoted(text: str) -> str:

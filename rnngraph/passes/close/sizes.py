@@ -126,11 +126,22 @@ class Closer:
             inner = builder.region(region.name)
             self.body(inner, region, region.params, [inner.local(v) for v in operands[1:]])
             builders.append(inner)
+        self.alike(builders, node)
         self.fill(*builders)
         for b in builders:
             b.graph.sealed = True
         made = make_if(_Plain(builder, self.edges(builder, node), node), operands[0], builders[0], builders[1], node.name)
         return made.results
+
+    def alike(self, builders: Sequence[ClosingBuilder], node: Node) -> None:
+        """Where one branch gives a list and the other a tensor for a tensor of the program, both give a tensor."""
+        for i, (a, b) in enumerate(zip(*(builder.graph.results for builder in builders), strict=True)):
+            if isinstance(a.type, ListType) != isinstance(b.type, ListType) and FILLER not in (
+                    v.node.op if v.node is not None else None for v in (a, b)):
+                for builder, region in zip(builders, node.regions, strict=True):
+                    results = list(builder.graph.results)
+                    results[i] = self.dense(builder, results[i], region.results[i])
+                    builder.graph.results = tuple(results)
 
     def fill(self, then: ClosingBuilder, other: ClosingBuilder) -> None:
         """Give fillers the type of the value that they stand for; size 0 where a size is known in the other branch only."""
@@ -156,10 +167,15 @@ class Closer:
         limit = self.limit(builder, new.get(p.limit) if p.limit is not None else None, p.cond is None)
         self.same_rows(builder, p, new, limit)
         types = [new[v].type for v in p.carry]
+        regions: list[ClosingBuilder] = []
         for _ in range(2 + 2 * sum(_rank(t) + 1 for t in types)):
             regions, changed = self.attempt(builder, node, p, new, types)
             if not changed:
                 break
+            for i, v in enumerate(p.carry):
+                if isinstance(types[i], ListType) and isinstance(changed[i], TensorType):
+                    new[v] = self.dense(builder, new[v], v)
+                    changed[i] = new[v].type
             types = changed
         after = self.edges(builder, node)
         attrs = {k: node.attrs[k] for k in ("reverse", "parallel_iterations", "back_prop", "swap_memory")}
@@ -211,7 +227,7 @@ class Closer:
             bound = [*fresh.values()]
         final = regions[-1]
         given = [v.type for v in final.graph.params[1:1 + len(types)]]
-        results = final.graph.results = self.reached(final, given)
+        results = final.graph.results = self.as_carried(final, self.reached(final, given), given, p.body.results)
         changed, again = [], False
         for t, had, result in zip(types, given, results, strict=False):
             better = _join(t, had, result.type, bound)
@@ -219,6 +235,12 @@ class Closer:
             changed.append(better)
         return regions, changed if again else None
 
+
+    def as_carried(self, body: ClosingBuilder, results: Sequence[Value], carried: Sequence[Type],
+                   old: Sequence[Value]) -> tuple[Value, ...]:
+        """A body's results; where a tensor is carried, rows that turned out to be a list as a tensor."""
+        return tuple(self.dense(body, v, old[i]) if i < len(carried) and isinstance(carried[i], TensorType) else v
+                     for i, v in enumerate(results))
 
     def reached(self, body: ClosingBuilder, carried: Sequence[Type]) -> tuple[Value, ...]:
         """A body's results; a carry that no run gets to has the type that the loop wants."""
@@ -299,7 +321,7 @@ def _join(tried: Type, had: Type, got: Type, bound: Sequence[Symbol]) -> Type:
 
 def _join_lists(tried: Type, got: Type) -> Type:
     if not isinstance(tried, ListType) or not isinstance(got, ListType):
-        return tried
+        return got if isinstance(tried, ListType) else tried
     a, b = tried.element, got.element
     if isinstance(a, TensorType) and isinstance(b, TensorType) and a.shape is None and b.shape is not None:
         return ListType(b, tried.length)
