@@ -13,19 +13,10 @@ from tests.support.random_programs.run import faults
 from tests.support.random_programs.shrink import shrunk
 
 PARTS = 16
-KNOWN = {
-    10042: "rows of map_fn whose size depends on data, in a branch: two types",
-    10055: "a size that a run decides and that is 1 does not broadcast",
-    10108: "second gradient of loops whose carry changes its size from step to step",
-    10196: "a size that a run decides and that is 1 does not broadcast, in a gradient",
-}
-"""Seeds whose programs are treated wrongly, and why; what is mended goes from here."""
 
 
 def check(seed: int, compiled: bool) -> None:
     """Fails with a script if the program of a seed is treated wrongly."""
-    if seed in KNOWN:
-        return
     program = generate(seed)
     found = faults(program, compiled)
     if found:
@@ -44,10 +35,3 @@ def test_reference(part: int, graphs: int) -> None:
     """Two hundred more on the reference engine and in NumPy."""
     for seed in range(10_000 + part, 10_000 + graphs * 2 // 3, PARTS):
         check(seed, False)
-
-
-@pytest.mark.xfail(strict=True)
-@pytest.mark.parametrize("seed", sorted(KNOWN))
-def test_known_faults(seed: int) -> None:
-    """What is still wrong; a seed that passes is to be taken from the table."""
-    assert not faults(generate(seed), False)

@@ -225,9 +225,12 @@ def scatter_nd(indices: Any, updates: Any, shape: Any) -> Any:
 
 @op
 def _boolean_mask(x: Any, mask: Any) -> Any:
-    if x.shape[:mask.ndim] != mask.shape:
+    rows = x.reshape(int(np.prod(x.shape[:mask.ndim])), *x.shape[mask.ndim:])
+    [places] = np.nonzero(mask.ravel())
+    # TensorFlow does not ask whether a mask covers the rows: it fails where it picks one that is not there.
+    if len(places) and places[-1] >= len(rows):
         raise Bad("mask")
-    return x[mask]
+    return rows[places]
 
 
 def where(condition: Any, x: Any = None, y: Any = None) -> Any:
