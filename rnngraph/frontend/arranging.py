@@ -64,6 +64,8 @@ def _pad_by_data(x: Tensor, paddings: Any, value: Any, scope: str, kind: str) ->
     static = static_ints(paddings, "paddings")
     if static is not None:
         _check_paddings(x, paddings, static)
+    if kind == "Pad":
+        value = x.dtype.as_numpy_dtype()  # the 0 of any type: False of bools
     filler = convert_to_tensor(value, x.dtype, name="constant_values")
     made = emit("pad_dynamic", [x, int_argument(paddings, kind, "paddings"), filler], name=scope, type=kind)
     if static is not None and x.shape.ndims is not None:

@@ -59,3 +59,10 @@ def test_reductions_of_what_reductions_made(sess: Any) -> None:
             (tf.reduce_max(x - tf.reduce_mean(x, 0), 0) - tf.reduce_min(x, 0),
              (given - given.mean(0)).max(0) - given.min(0))):
         np.testing.assert_allclose(sess.run(fetch, {x: given, y: p}), wanted, rtol=1e-5)
+
+
+def test_padding_is_the_zero_of_any_type(sess: Any) -> None:
+    x = tf.placeholder(tf.bool, [None])
+    bools, ints = sess.run([tf.pad(x, [[1, 1]]), tf.pad(tf.to_int32(x), [[0, 1]])], {x: [True]})
+    np.testing.assert_array_equal(bools, [False, True, False])
+    np.testing.assert_array_equal(ints, [1, 0])
