@@ -11,7 +11,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,9 @@ from rnngraph import backends, errors
 from rnngraph.frontend import nest
 from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph, sessions
 from rnngraph.frontend.indexed_slices import IndexedSlices, IndexedSlicesValue
+from rnngraph.frontend.names import op_type
 from rnngraph.ir.graph import Node, Value
+from rnngraph.ir.op import Effect
 from rnngraph.ir.types import RefType
 from rnngraph.passes.close.driver import Closed, Opened, bind, close, counts, open_part
 from rnngraph.runtime.interface import Executable, Options, Report
@@ -232,22 +234,18 @@ class BaseSession:
         self._store.update(new)
 
     def _described(self, error: errors.OpError) -> errors.OpError:
-        """The error with the user's op on it."""
+        """The error with the user's op on it, by TensorFlow's name and type."""
         node = error.op
         if not isinstance(node, Node):
             return error
         error = errors.at_node(error, node)
-        # A node that an op was taken apart into has no name; the scope that it was made in is the op's.
-        names = self._graph._by_name
-        op = names.get(node.name) or names.get(node.origin.scope.rstrip("/"))
-        kind: Any = type(error)
-        message = error.message
+        op = self._graph.operation_behind(node)
         if op is not None:
-            # To the user an op has TensorFlow's name and type.
-            name = node.name or node.op.name
-            message = message.replace(f"op: {name!r} ({node.op.name})", f"op: {op.name!r} ({op.type})")
-        described: errors.OpError = kind(op, op, message)
-        return described
+            return errors.placed(error, replace(error.node_def, name=op.name, type=op.type), op, error.message)
+        # A node that was replaced by a check does not say of what type it was; its name does.
+        kind = None if isinstance(node.op.kind, Effect) else op_type(node.op.name)
+        place = replace(error.node_def, name=node.name or node.origin.scope or None, type=kind)
+        return errors.placed(error, place, None, error.message)
 
     # --- more doors ---------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any
 from rnngraph.autodiff.reverse import Cotangent, Hooks, Rows, reverse
 from rnngraph.frontend.array import reshape, shape, stack
 from rnngraph.frontend.convert import convert_to_tensor
-from rnngraph.frontend.graph import Graph, Operation, Tensor, user_line
+from rnngraph.frontend.graph import Graph, Operation, Tensor
 from rnngraph.frontend.indexed_slices import IndexedSlices
 from rnngraph.frontend.regions import counted_loop
 from rnngraph.frontend.tensor_array import TensorArray
@@ -188,7 +188,7 @@ class _FrontendHooks:
         graph = self.graph
         saved, scope = graph._origin, graph._names.scope
         graph._names.scope = f"{self.scope}{node.name}_grad" if node.name else self.scope.rstrip("/")
-        graph._origin = Origin(node.origin.line or user_line(), graph._names.scope, node)
+        graph._origin = Origin(node.origin.frames or graph.places.here(), graph._names.scope, forward=node)
         try:
             yield
         finally:

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnngraph.errors import located
-from rnngraph.frontend.names import Names
+from rnngraph.frontend.names import Names, op_type
+from rnngraph.frontend.places import Places, user_line
 from rnngraph.frontend.tensor import OVERLOADS as OVERLOADS
 from rnngraph.frontend.tensor import Operation as Operation
 from rnngraph.frontend.tensor import Tensor as Tensor
 from rnngraph.frontend.tensor import evaluate as evaluate
 from rnngraph.frontend.tensor import get_default_session as get_default_session
 from rnngraph.frontend.tensor import sessions as sessions
-from rnngraph.frontend.tensor import user_line as user_line
 from rnngraph.ir import graph as ir
 from rnngraph.ir.graph import Builder, Node, Origin, Value
 from rnngraph.ir.op import OpDef, lookup
@@ -76,6 +76,7 @@ class Graph:
         self._root: Builder = FrontendBuilder(self.ir, None, self)
         self._here = _Here(self._root)
         self._names = Names()
+        self.places = Places()
         self._operations: list[Operation] = []
         self._by_name: dict[str, Operation] = {}
         self._by_node: dict[Node, Operation] = {}
@@ -140,10 +141,10 @@ class Graph:
                               for n in group.nodes if n.graph is here and n not in read)
         if isinstance(self.builder, FrontendBuilder):
             self.builder.awaited.update(n for group in self._here.controls for n in group.nodes if n.graph is not here)
-        origin = self._origin or Origin(user_line(), self._names.scope)
+        origin = self._origin or Origin(self.places.here(), self._names.scope, name)
         if not name and self._origin is not None:
             # Backward nodes are many and seldom looked at: named after the forward op, not made unique.
-            name = f"{self._names.scope}/{op.name}"
+            name = f"{self._names.scope}/{op_type(op.name)}"
         return name, tuple(after), origin
 
     def emit(self, op: str | OpDef, inputs: Sequence[Tensor | Value] = (), attrs: Mapping[str, Any] | None = None, *,
@@ -155,7 +156,7 @@ class Graph:
             if t.graph is not self:
                 raise ValueError(f"{t} must be from the same graph as {tensors[0] if tensors[0] is not t else self}.")
         definition = op if isinstance(op, OpDef) else lookup(op)
-        kind = type or _camel(definition.name)
+        kind = type or op_type(definition.name)
         values = [t.value if isinstance(t, Tensor) else t for t in inputs]
         with self._lock:
             builder = self.builder
@@ -192,10 +193,16 @@ class Graph:
     def operation_of(self, node: Node) -> Operation:
         """The view of a node, made now if it has none."""
         if node not in self._by_node:
-            kind = _camel(node.op.name)
+            kind = op_type(node.op.name)
             inputs = [self.tensor_of(v) for v in node.operands if not isinstance(v.type, RefType)]
             Operation(self, self._names.op(node.name or kind), kind, node, inputs, node.results)
         return self._by_node[node]
+
+    def operation_behind(self, node: Node) -> Operation | None:
+        """The op that the user made, of which a node is a part; None if it is the library's own."""
+        # A node that is only a part has no name; the scope that it was made in is often the op's.
+        names = (node.origin.op, node.name, node.origin.scope.rstrip("/"))
+        return next((self._by_name[name] for name in names if name in self._by_name), None)
 
     # --- default graph, state -------------------------------------------------------------------------------
 
@@ -461,13 +468,9 @@ class Graph:
         return list(self._collections)
 
 
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
-
-
 def _with_place(error: Exception, name: str, kind: str) -> Exception:
     """The same error class with the op's name, type and the user's line added."""
-    return type(error)(located(str(error), op=name, op_type=kind, line=user_line()))
+    return type(error)(located(str(error), op=name, op_type=kind, lines=[user_line()]))
 
 
 # --- the default graph ----------------------------------------------------------------------------------------------
