@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import rnngraph.ops
-from rnngraph.ir.op import OPS, Attr, Composite, Control, Elementwise, OpDef, Random, Reduction, State
+from rnngraph.ir.op import OPS, Attr, Composite, Control, Elementwise, OpDef, Reduction, State
 from rnngraph.ir.types import DType
 from rnngraph.lowering.support import STEPS
 from rnngraph.passes.fuse import MAPPED
@@ -64,7 +64,7 @@ def engine(op: OpDef) -> str:
         return "gone"
     if isinstance(kind, Composite):
         return "expanded"
-    if (isinstance(kind, (Elementwise, Reduction, Random)) and not op.fails) or op.name in MAPPED:
+    if (isinstance(kind, (Elementwise, Reduction)) and not op.fails) or op.name in MAPPED:
         return "kernel"
     return "step" if op.name in STEPS or isinstance(kind, Control) else "host"
 

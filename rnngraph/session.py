@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph import backends, errors
-from rnngraph.frontend import nest
+from rnngraph.frontend import compat, nest
 from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph, sessions
 from rnngraph.frontend.indexed_slices import IndexedSlices, IndexedSlicesValue
 from rnngraph.frontend.names import op_type
@@ -25,6 +26,7 @@ from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.op import Effect
 from rnngraph.ir.types import RefType
 from rnngraph.passes.close.driver import Closed, Opened, bind, close, counts, open_part
+from rnngraph.passes.close.prune import Target
 from rnngraph.runtime.interface import Executable, Options, Report
 
 
@@ -82,11 +84,24 @@ def _static(t: Any, array: Any) -> bool:
         not isinstance(d, int) or d == n for d, n in zip(shape, array.shape, strict=True)))
 
 
+SLOW = 2.0
+"""A compilation that takes more seconds is logged: nobody should wonder what a first run is doing."""
+
+
+def _names(fetched: Sequence[Target]) -> str:
+    """Some names of what is fetched, for people."""
+    nodes = [f if isinstance(f, Node) else f.node for f in fetched]
+    names = list(dict.fromkeys(n.name for n in nodes if n is not None and n.name))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(map(repr, names[:3])) + more if names else "a fetch"
+
+
 @dataclass
 class _Prepared:
     """A fetch set: its open part, and the executables made so far."""
 
     opened: Opened
+    names: str
     variants: list[tuple[frozenset[str], _Variant]] = field(default_factory=list)
 
 
@@ -158,14 +173,14 @@ class BaseSession:
         if not self._graph.get_operations():
             raise RuntimeError("The Session graph is empty.  Add operations to the graph before calling run().")
 
-    def _evaluate(self, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value],
+    def _evaluate(self, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value],
                   arrays: Sequence[Any]) -> list[Any]:
         fed = {v: a for v, a in zip(feeds, arrays, strict=True)}
         inner = [v for v in values if v not in fed]
         found = dict(zip(inner, self._compute(inner, targets, feeds, arrays), strict=True)) if inner or targets else {}
         return [fed[v] if v in fed else found[v] for v in values]
 
-    def _compute(self, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value],
+    def _compute(self, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value],
                  arrays: Sequence[Any]) -> list[Any]:
         store: Mapping[str, Any] = self._store
         # A fed variable is one whose value is another for this run.
@@ -178,7 +193,7 @@ class BaseSession:
         variant = self._variant(prepared, arrays, store)
         return self._call(variant, arrays, store, len(values))
 
-    def _prepare(self, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value]) -> _Prepared:
+    def _prepare(self, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value]) -> _Prepared:
         key = (tuple(values), tuple(targets), tuple(feeds))
         found = self._prepared.get(key)
         if found is None:
@@ -187,7 +202,7 @@ class BaseSession:
                     opened = open_part(self._graph.ir, values, targets, feeds)
                 except errors.OpError as error:
                     raise self._described(error) from None
-                found = self._prepared.setdefault(key, _Prepared(opened))
+                found = self._prepared.setdefault(key, _Prepared(opened, _names([*values, *targets])))
         return found
 
     def _variant(self, prepared: _Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant:
@@ -196,12 +211,17 @@ class BaseSession:
             if known == present and variant.fits(arrays, store):
                 return variant
         with self._lock:
+            start = time.monotonic()
             try:
                 closed = close(prepared.opened, arrays, store)
             except errors.OpError as error:
                 raise self._described(error) from None
             variant = _Variant(closed, self._backend.compile(closed.graph, self._options))
             prepared.variants.insert(0, (present, variant))
+            seconds = time.monotonic() - start
+        if seconds > SLOW:
+            compat.logging.warning("compiling what gives %s took %.1f s; later runs of it start at once", prepared.names,
+                                   seconds)
         return variant
 
     def _call(self, variant: _Variant, arrays: Sequence[Any], store: Mapping[str, Any], count: int) -> list[Any]:
@@ -386,7 +406,7 @@ class _Fetches:
     def __init__(self, graph: Graph, fetches: Any) -> None:
         self.graph = graph
         self.values: list[Value] = []
-        self.targets: list[Node] = []
+        self.targets: list[Target] = []
         self._index: dict[Value, int] = {}
         self._pack = self._plan(fetches)
 
@@ -417,7 +437,8 @@ class _Fetches:
                              "from the loop's body or the branch, and fetch the result.")
         if isinstance(element, Operation):
             if element.node is not None:
-                self.targets.append(element.node)
+                # To TensorFlow a result of a loop or branch is an op of its own.
+                self.targets += [t.value for t in element.outputs] if element.node.regions else [element.node]
             return lambda r: None
         value = element.value
         if value not in self._index:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rnngraph.autodiff.activity import active_params, differentiable, reached
+from rnngraph.autodiff.activity import Activity, differentiable
 from rnngraph.autodiff.mirror import BranchMirror, LoopMirror
 from rnngraph.autodiff.sweep import Cotangent, Sweep, dense, zeros_like
 from rnngraph.ir.graph import Graph, Node, Value, building, call
@@ -54,9 +54,10 @@ def _add(a: Value, b: Value) -> Value:
 class _Slots:
     """Which slots of a loop take part in its reverse: the fixpoint over the carries."""
 
-    def __init__(self, node: Node, cotangents: Sequence[Value | None], inner: Inner, active: Any) -> None:
+    def __init__(self, node: Node, cotangents: Sequence[Value | None], inner: Inner, active: set[Value],
+                 activity: Activity) -> None:
         p = parts(node)
-        on = active_params(node, active)
+        on = activity.params(node, active)
         n = len(p.carry)
         self.stacks = [j for j in range(len(p.stacks)) if cotangents[n + j] is not None]
         seeds = [p.body.results[n + j] for j in self.stacks]
@@ -64,7 +65,7 @@ class _Slots:
             seeds += _touched(p.body, path[1:])
         carries = {i for i in range(n) if cotangents[i] is not None and p.body_carry[i] in on}
         while True:
-            found = reached(p.body, [*seeds, *(p.body.results[i] for i in carries)])
+            found = activity.reached(p.body, [*seeds, *(p.body.results[i] for i in carries)])
             more = {i for i in range(n) if p.body_carry[i] in found and p.body_carry[i] in on} - carries
             if not more:
                 break
@@ -78,7 +79,7 @@ def _loop(sweep: Sweep, node: Node, cotangents: Sequence[Value | None], inner: I
     p, outer = parts(node), sweep.builder
     if not node.attrs["back_prop"]:
         return [None] * len(node.operands)
-    slots = _Slots(node, cotangents, inner, sweep.active)
+    slots = _Slots(node, cotangents, inner, sweep.active, sweep.hooks.activity)
     n = len(p.carry)
     mirror = LoopMirror(outer, node)
     start = []

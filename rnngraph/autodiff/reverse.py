@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnngraph.autodiff.activity import active_values
+from rnngraph.autodiff.activity import Activity
 from rnngraph.autodiff.regions import reverse as reverse_region
 from rnngraph.autodiff.sweep import Cotangent, Grad, Hooks, Sweep, dense
 from rnngraph.ir.graph import Builder, Graph, Value, building
@@ -20,12 +20,13 @@ def reverse(builder: Builder, ys: Sequence[Value], cotangents: Sequence[Cotangen
     levels = [builder]
     while levels[-1].parent is not None:
         levels.append(levels[-1].parent)
-    targets = _targets(levels, xs)
+    hooks = hooks or Hooks()
+    targets = _targets(levels, xs, hooks.activity)
     pending = [(builder.local(y), c) for y, c in zip(ys, cotangents, strict=True)]
     found: dict[Value, Cotangent | None] = {}
     with building(builder):
         for level in levels:
-            sweep = Sweep(builder, level.graph, hooks or Hooks(), reverse_region)
+            sweep = Sweep(builder, level.graph, hooks, reverse_region)
             for value, cotangent in pending:
                 if value.graph is level.graph:
                     sweep.add(value, cotangent)
@@ -39,14 +40,14 @@ def reverse(builder: Builder, ys: Sequence[Value], cotangents: Sequence[Cotangen
     return [found.get(x) for x in xs]
 
 
-def _targets(levels: Sequence[Builder], xs: Sequence[Value]) -> dict[Graph, list[Value]]:
+def _targets(levels: Sequence[Builder], xs: Sequence[Value], activity: Activity) -> dict[Graph, list[Value]]:
     """For each graph, inner ones first: those of `xs` in it, and what it captures that depends on `xs`."""
     active: set[Value] = set()
     found: dict[Graph, list[Value]] = {}
     for level in reversed(levels):
         captured = [inner for outer, inner in level.captures.items() if outer in active]
         found[level.graph] = [*(x for x in xs if x.graph is level.graph), *captured]
-        active |= active_values(level.graph, found[level.graph])
+        active |= activity.values(level.graph, found[level.graph])
     return found
 
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Union
 
-from rnngraph.autodiff.activity import active_values
+from rnngraph.autodiff.activity import Activity
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call
 from rnngraph.ir.types import ListType, RefType
 from rnngraph.ops.indexed import Rows
@@ -50,17 +50,28 @@ def _default_rule(node: Node) -> Rule | None:
     return node.op.gradient
 
 
+def _has_default_rule(node: Node) -> bool:
+    return node.op.gradient is not None
+
+
 def _no_scope(node: Node) -> AbstractContextManager[Any]:
     return nullcontext()
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """The caller's say: the gradient rule of a node, and a context around building it (names, provenance)."""
+    """The caller's say: the gradient rule of a node, whether it has one, and a context around building it (names,
+    provenance)."""
 
     rule: Callable[[Node], Rule | None] = _default_rule
+    has_rule: Callable[[Node], bool] = _has_default_rule
     around: Callable[[Node], AbstractContextManager[Any]] = _no_scope
     stop: frozenset[Value] = frozenset()
+
+    @property
+    def activity(self) -> Activity:
+        """What depends on what by these rules."""
+        return Activity(self.has_rule)
 
 
 def zeros_like(value: Value) -> Value:
@@ -135,7 +146,7 @@ class Sweep:
     def run(self, targets: Iterable[Value]) -> None:
         """Walk back from the seeds given by `add`; only what depends on `targets` is visited."""
         targets = list(targets)
-        self.active = active_values(self.graph, targets)
+        self.active = self.hooks.activity.values(self.graph, targets)
         # Gradients are often taken of a part of a large graph: look at nothing made after the seeds.
         for node in reversed(list(self.graph.nodes)):
             live = any(v in self.parts for v in node.results) or node in self.inner

@@ -42,12 +42,12 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
 def _scale(x: Tensor, clip_norm: Any, squares: Tensor, factor: Any) -> Tensor:
     """clip_norm * min(factor / norm, 1 / clip_norm), where 0 has norm 1 inside: its derivative is no NaN."""
     zero, one = (hidden_constant(each, x.dtype, x) for each in (0, 1))
-    safe = emit("select", [hidden(x, "greater", squares, zero), squares, one], type="Select")
+    safe = emit("select", [hidden(x, "not_equal", squares, zero), squares, one], type="Select")
     inverse = rsqrt(safe) if factor is None else factor * rsqrt(safe)
     limit = convert_to_tensor(clip_norm, x.dtype, name="clip_norm")
     # 1 / norm of 0 counts as infinite: the other bound then says that nothing is scaled.
     infinite = hidden(x, "broadcast", hidden_constant(float("inf"), x.dtype, x), hidden(x, "shape", squares))
-    bound = emit("select", [hidden(x, "greater", squares, zero), inverse, infinite], type="Select")
+    bound = emit("select", [hidden(x, "not_equal", squares, zero), inverse, infinite], type="Select")
     return limit * minimum(bound, constant(1.0, x.dtype) / limit)
 
 

@@ -15,7 +15,7 @@ from rnngraph.frontend.graph import Tensor, emit
 from rnngraph.frontend.indexed_slices import IndexedSlices, convert_to_tensor_or_indexed_slices
 from rnngraph.frontend.make import binary, hidden, pair, unary
 from rnngraph.frontend.shapes import TensorShape
-from rnngraph.ir.types import DType, as_dtype, bool_, float32, float64, int32, int64
+from rnngraph.ir.types import DType, as_dtype, bool_, complex64, float32, float64, int32, int64
 
 Unary = Callable[..., Tensor]
 
@@ -70,7 +70,10 @@ is_finite = _function("is_finite", "IsFinite", "Whether x is a finite number; bo
 
 
 def abs(x: Any, name: str | None = None) -> Tensor:
-    """Absolute value, of floats and integers. Source: tf.abs."""
+    """Absolute value, of floats, integers and complex numbers (a float then). Source: tf.abs."""
+    if isinstance(x, Tensor) and x.dtype.is_complex:
+        real = float32 if x.dtype == complex64 else float64
+        return unary("complex_abs", "ComplexAbs", x, name, attrs={"dtype": real})
     return unary("abs", "Abs", x, name)
 
 

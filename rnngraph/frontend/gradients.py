@@ -13,7 +13,7 @@ from rnngraph.frontend.graph import Graph, Operation, Tensor
 from rnngraph.frontend.indexed_slices import IndexedSlices
 from rnngraph.frontend.regions import counted_loop
 from rnngraph.frontend.tensor_array import TensorArray
-from rnngraph.ir.graph import Node, Origin, Value, building, call
+from rnngraph.ir.graph import Node, Origin, Value, building, call, current
 
 
 class AggregationMethod:
@@ -57,6 +57,10 @@ def NotDifferentiable(op_type: str) -> None:
 
 
 NoGradient = NotDifferentiable
+
+
+def _unregistered(*_: Any) -> Any:
+    """Stands for a name that nothing is registered under; `rule` says so when a cotangent arrives."""
 
 
 def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients",
@@ -147,7 +151,15 @@ class _FrontendHooks:
 
     def hooks(self) -> Hooks:
         """The hooks."""
-        return Hooks(self.rule, self.around, self.stops)
+        return Hooks(self.rule, self.has_rule, self.around, self.stops)
+
+    def has_rule(self, node: Node) -> bool:
+        """Whether cotangents pass: a registered function is asked before an op counts as without gradient."""
+        op = self.graph._by_node.get(node) if _registry else None
+        key = "" if op is None else op.gradient_name or op.type
+        if op is not None and (key in _registry or op.gradient_name):
+            return _registry.get(key, _unregistered) is not None
+        return node.op.gradient is not None
 
     def rule(self, node: Node) -> Callable[..., Sequence[Any]] | None:
         """A registered gradient of the op's type or override, else the op's own."""
@@ -168,6 +180,11 @@ class _FrontendHooks:
         graph = self.graph
 
         def rule(g: Any, *cotangents: Value | None) -> list[Any]:
+            # The function builds where the gradient is built: in the backward loop of a loop that `op` is in.
+            with graph.region(current()):
+                return built(g, *cotangents)
+
+        def built(g: Any, *cotangents: Value | None) -> list[Any]:
             shown = [None if c is None else graph.tensor_of(c) for c in cotangents]
             made = f(op, *shown)
             found = list(made) if isinstance(made, (list, tuple)) else [made]

@@ -80,6 +80,7 @@ class Graph:
         self._operations: list[Operation] = []
         self._by_name: dict[str, Operation] = {}
         self._by_node: dict[Node, Operation] = {}
+        self._anchors: dict[Value, Node] = {}
         self._tensors: dict[Value, Tensor] = {}
         self._collections: dict[Any, list[Any]] = {}
         self._gradient_overrides: dict[str, str] = {}
@@ -311,7 +312,20 @@ class Graph:
                 return [n for part in expand() for n in self.control_nodes(part)]
         element = self.as_graph_element(item)
         node = element.value.node if isinstance(element, Tensor) else element.node
-        return [node] if node is not None else []
+        if node is None:
+            return []
+        if not node.regions:
+            return [node]
+        # To TensorFlow each result of a loop or branch is an op; here they are one node, so the result itself is waited for.
+        outputs = [element] if isinstance(element, Tensor) else element.outputs
+        return [self._waited(t.value) for t in outputs]
+
+    def _waited(self, value: Value) -> Node:
+        """A node that needs this one result of a loop or branch."""
+        if value not in self._anchors:
+            origin = Origin(user_line(), self._names.scope)
+            self._anchors[value] = self._builder_for(value).node("identity", [value], origin=origin)
+        return self._anchors[value]
 
     @contextmanager
     def device(self, device_name_or_function: Any) -> Iterator[None]:

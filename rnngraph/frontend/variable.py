@@ -116,7 +116,8 @@ class Variable:
             self._start = graph.tensor_of(_without_reads(graph, self._initial_value.value))
             self._initializer = graph.emit(ASSIGN, [self._variable, self._start], {"validate_shape": validate_shape},
                                            name="Assign", type="Assign")
-            self._snapshot = emit(READ, [self._variable], name="read", type="Identity")
+            self._snapshot = emit(READ, [self._variable], {"cached": caching_device is not None}, name="read",
+                                  type="Identity")
         variables_by_key(graph)[self.key] = self
         graph.add_to_collections(keys, self)
 

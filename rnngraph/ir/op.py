@@ -95,7 +95,8 @@ class State:
 
 @dataclass(frozen=True)
 class Random:
-    """A pure function of a key and the element's index. `scalar(s, key elements, flat index, **attrs)`."""
+    """A pure function of a key and the element's flat index, which make the element's 64 random bits; `scalar(s, x, y,
+    other operands, **attrs)` makes a number of these, given as two uint32 words. See `ops/random.py`."""
 
     scalar: Callable[..., Any]
 

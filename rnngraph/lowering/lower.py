@@ -6,8 +6,11 @@ rows of a stack, the next value of a carry. Movement is a view and costs nothing
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.sizes import Dim, Expr, Symbol, add, mul, product
@@ -20,6 +23,7 @@ from rnngraph.lowering.plan import (
     Check,
     CheckRange,
     CheckSizes,
+    Draw,
     Fail,
     Gemm,
     Input,
@@ -36,6 +40,7 @@ from rnngraph.lowering.plan import (
     row_major,
     whole,
 )
+from rnngraph.lowering.support import DRAWS
 from rnngraph.lowering.views import MAPS, reshaped
 from rnngraph.ops.contraction import Letters, is_product, roles
 
@@ -77,6 +82,21 @@ class Lowering:
             self.inputs[key] = len(self.inputs)
             self.constants[self.inputs[key]] = array
         return Input(self.inputs[key])
+
+
+    def scalar(self, number: float, dtype: DType) -> View:
+        """A number among the data, so that programs that differ in it alone share their code."""
+        pool = self.constant(dtype, np.empty(0, dtype.numpy))
+        known = self.constants[pool.index].tolist()
+        if number not in known:
+            known.append(number)
+            self.constants[pool.index] = np.array(known, dtype.numpy)
+        return View(pool, dtype, (), (), known.index(number))
+
+
+def _simplifies(number: Any) -> bool:
+    """Whether the compiler should see a number: it makes less of sums with 0 and of factors that are powers of two."""
+    return not isinstance(number, float) or not math.isfinite(number) or math.frexp(number)[0] in (0.0, 0.5, -0.5)
 
 
 class Region:
@@ -157,6 +177,9 @@ class Region:
         """One nest."""
         region = node.regions[0]
         views = {p: self.views[v] for p, v in zip(region.params, node.operands, strict=True)}
+        for inner in region.nodes:
+            if inner.op.name == "constant" and not _simplifies(number := inner.attrs["value"].array.item()):
+                views[inner.results[0]] = self.shared.scalar(number, inner.results[0].type.dtype)
         out = [self.place(v) for v in node.results]
         self.steps.append(nests.nest(node, views, out))
         self.views.update(zip(node.results, out, strict=True))
@@ -333,6 +356,16 @@ class Region:
             self.steps.append(nests.copy(made, out))
         self.views[node.results[0]] = out
 
+    def draw(self, node: Node) -> None:
+        """Random numbers."""
+        key = self.contiguous(self.views[node.operands[0]])
+        out = self.place(node.results[0])
+        made = out if out.contiguous else self.shared.tensor(out.dtype, out.shape)
+        self.steps.append(Draw(node.op.name, key, whole_at(made, (product(made.shape),))))
+        if made != out:
+            self.steps.append(nests.copy(made, out))
+        self.views[node.results[0]] = out
+
     def put(self, node: Node) -> None:
         """A copy of x with rows replaced or added to."""
         out = self.place(node.results[0])
@@ -434,7 +467,7 @@ RULES: dict[str, Callable[[Region, Node], None]] = {
     "put": Region.put, "put_add": Region.put, "argmax": Region.arg, "argmin": Region.arg,
     "check_range": Region.check_range, "check_sizes": Region.check_sizes, "assert": Region.check, "fail": Region.fail,
     "no_op": Region.nothing, "if": Region.branch, **dict.fromkeys(DIVISIONS, Region.division),
-    **dict.fromkeys(MAPS, Region.movement)}
+    **dict.fromkeys(DRAWS, Region.draw), **dict.fromkeys(MAPS, Region.movement)}
 """How the nodes of each op are lowered; `loops`, which stands on this module, adds its own."""
 
 

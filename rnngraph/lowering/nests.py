@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rnngraph.ir.graph import Node, Value
-from rnngraph.ir.op import Elementwise, Random, Reduction
+from rnngraph.ir.op import Elementwise, Reduction
 from rnngraph.ir.sizes import Dim, add, mul, sub
-from rnngraph.lowering.plan import Access, Nest, Store, Term, View, row_major
+from rnngraph.lowering.plan import Access, Nest, Store, Term, View
 
 
 @dataclass(frozen=True)
@@ -128,12 +128,6 @@ class _Puller:
         """Which elements of which operands a node's element is made of."""
         if isinstance(node.op.kind, Elementwise):
             return [(v, index) for v in node.operands]
-        if isinstance(node.op.kind, Random):
-            key, *rest = node.operands
-            (count,) = key.shape
-            assert isinstance(count, int)
-            scalars = [(v, ()) for v in rest[:-1]]
-            return [*((key, (Place(-1, 0, i),)) for i in range(count)), *scalars]
         if node.op.name in THROUGH:
             return [(node.operands[0], THROUGH[node.op.name](node, index))]
         return []
@@ -155,18 +149,7 @@ class _Puller:
         if name == "iota":
             p = index[node.attrs["axis"] % len(index)]
             return self.term("index", (), (p.axis, p.multiplier, p.offset, dtype))
-        if isinstance(node.op.kind, Random):
-            return self.term(name, (*args, self.flat(value, index)), _frozen(node))
         return self.term(name, args, _frozen(node))
-
-    def flat(self, value: Value, index: Index) -> int:
-        """The flat index of an element, as an int64 term."""
-        total = self.term("const", (), (0, "int64"))
-        for p, stride in zip(index, row_major(value.shape), strict=True):
-            at = self.term("index", (), (p.axis, p.multiplier, p.offset, "int64"))
-            scaled = self.term("mul", (at, self.term("size", (), (stride, "int64"))), ())
-            total = self.term("add", (total, scaled), ())
-        return total
 
 
 def _frozen(node: Node) -> tuple[tuple[str, object], ...]:

@@ -172,6 +172,15 @@ class Put:
 
 
 @dataclass(frozen=True)
+class Draw:
+    """out[i] = the number that the random op `op` makes of the key and i."""
+
+    op: str
+    key: View
+    out: View
+
+
+@dataclass(frozen=True)
 class Arg:
     """The position of the largest (smallest) element along the middle axis of x[i, j, k]; the first of equals.
 
@@ -291,7 +300,7 @@ class Branch:
     other: tuple[Step, ...]
 
 
-Step = Union[Nest, Pack, Gemm, Take, Put, Arg, Check, CheckSizes, CheckRange, Bind, Fail, Loop, Branch]
+Step = Union[Nest, Pack, Gemm, Take, Put, Draw, Arg, Check, CheckSizes, CheckRange, Bind, Fail, Loop, Branch]
 
 
 @dataclass(frozen=True)

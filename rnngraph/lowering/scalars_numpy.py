@@ -80,6 +80,10 @@ class NumpyScalars:
                 return x != 0
             return _from_float(x, target) if x.dtype.kind == "f" and target.kind in "iu" else x.astype(target)
 
+    def bitcast(self, x: Scalar, dtype: str) -> Scalar:
+        """The same bits as another dtype of that size."""
+        return x.view(dtype)
+
     def shl(self, x: Scalar, bits: int) -> Scalar:
         """Shift left."""
         return x << x.dtype.type(bits)

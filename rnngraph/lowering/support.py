@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from rnngraph.ir.graph import Graph, Node
-from rnngraph.ir.op import Effect, Host
+from rnngraph.ir.op import OPS, Effect, Host, Random
 from rnngraph.ir.types import KERNEL_DTYPES, ListType, TensorType
 from rnngraph.ir.walk import type_symbols
 from rnngraph.lowering.views import MAPS
 from rnngraph.ops.control import parts, region_symbols
 
+DRAWS = frozenset(name for name, op in OPS.items() if isinstance(op.kind, Random) and not op.fails)
+"""Random numbers that native code draws."""
 STEPS = frozenset({"fused", "add", "contract", "constant", "sizes", "reshape", "concat", "unslice", "take", "put", "put_add",
                    "argmax", "argmin", "check_range", "check_sizes", "assert", "fail", "no_op", "loop", "if", "int_floordiv",
-                   "int_floormod", "int_truncdiv", "int_truncmod", *MAPS})
+                   "int_floormod", "int_truncdiv", "int_truncmod", *DRAWS, *MAPS})
 """Ops that have a native step."""
 
 

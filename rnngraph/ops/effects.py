@@ -119,7 +119,9 @@ def _py_func(call: Call, *arrays: Any) -> tuple[Any, ...]:
     except Exception as error:
         named = next(target for source, target in _RAISED if isinstance(error, source))
         raise named(None, None, f"{type(error).__name__}: {error}") from error
-    results = found if isinstance(found, (tuple, list)) and len(types) != 1 else [found]
+    if found is None:
+        found = ()  # a function that returns nothing returns no values
+    results = found if isinstance(found, (tuple, list)) and (len(types) != 1 or not found) else [found]
     if len(types) == 1 and isinstance(found, (tuple, list)) and len(found) == 1:
         results = found
     if not types:

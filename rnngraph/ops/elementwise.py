@@ -134,6 +134,8 @@ elementwise("sigmoid", "1 / (1 + exp(-x)).", lambda x: 1 / (1 + np.exp(-x)), lam
             grad=lambda g, x, y: g * (y * (1.0 - y)))
 elementwise("sin", "Sine.", np.sin, lambda s, x: s.sin(x), FLOATS, grad=lambda g, x, y: g * call("cos", x))
 elementwise("cos", "Cosine.", np.cos, lambda s, x: s.cos(x), FLOATS, grad=lambda g, x, y: -g * call("sin", x))
+elementwise("complex_abs", "The absolute value of a complex number, a float.", lambda x, dtype: np.abs(x), None, "c",
+            result="dtype", attrs={"dtype": Attr("dtype")})
 elementwise("tan", "Tangent.", np.tan, lambda s, x: s.div(s.sin(x), s.cos(x)), FLOATS,
             grad=lambda g, x, y: g * (1.0 + y * y))
 elementwise("asin", "Inverse sine.", np.arcsin, None, FLOATS,

@@ -258,16 +258,19 @@ def _arg_type(site: Site) -> TensorType:
     return TensorType(dtype, x.shape[:axis] + x.shape[axis + 1:])
 
 
-def _arg(find: Any) -> Callable[..., Any]:
+def _arg(find: Any, worst: float) -> Callable[..., Any]:
     def run(call: Call, x: Any) -> Any:
+        if x.dtype.kind == "f":
+            # No comparison holds of NaN, so TensorFlow never finds one better.
+            x = np.where(np.isnan(x), np.asarray(worst, x.dtype), x)
         if not x.shape[call.attrs["axis"]]:
             raise invalid(f"Reduction axis {call.attrs['axis']} is empty in shape {list(x.shape)}")
         return np.asarray(find(x, axis=call.attrs["axis"])).astype(as_dtype(call.attrs["dtype"]).numpy)
     return run
 
 
-declare("argmax", "x", "The first place of the maximum along `axis`. Fails for an empty axis.", Indexed("arg"),
-        _arg_type, _arg(np.argmax), attrs=ARG, fails=True)
-declare("argmin", "x", "The first place of the minimum along `axis`. Fails for an empty axis.", Indexed("arg"),
-        _arg_type, _arg(np.argmin), attrs=ARG, fails=True)
+declare("argmax", "x", "The first place of the maximum along `axis`; NaN is none. Fails for an empty axis.", Indexed("arg"),
+        _arg_type, _arg(np.argmax, -np.inf), attrs=ARG, fails=True)
+declare("argmin", "x", "The first place of the minimum along `axis`; NaN is none. Fails for an empty axis.", Indexed("arg"),
+        _arg_type, _arg(np.argmin, np.inf), attrs=ARG, fails=True)
 

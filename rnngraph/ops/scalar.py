@@ -26,6 +26,9 @@ class Scalars(Protocol[S]):
     def cast(self, x: S, dtype: str) -> S:
         """TensorFlow's cast. Float to int truncates; NaN and out of range give the smallest integer."""
 
+    def bitcast(self, x: S, dtype: str) -> S:
+        """The same bits as another dtype of that size."""
+
     def add(self, x: S, y: S) -> S: ...
     def sub(self, x: S, y: S) -> S: ...
     def mul(self, x: S, y: S) -> S: ...

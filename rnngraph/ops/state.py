@@ -35,7 +35,8 @@ def _read_gradient(g: Any, cotangent: Any) -> tuple[Any]:
 READ = register(OpDef(
     name="read", doc="The variable's value: before the run's writes, or after those that the read is ordered after.",
     infer=lambda site: (_referenced(site),), reference=_engine, kind=State(), effects="reads",
-    gradient=_read_gradient, fails=True))
+    gradient=_read_gradient, fails=True, attrs={"cached": Attr("bool", False)}))
+"""`cached`: one value for the whole run, also in loops that write the variable (a caching device)."""
 
 
 def _infer_assign(site: Site) -> tuple[Type, ...]:

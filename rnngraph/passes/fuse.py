@@ -15,7 +15,7 @@ from typing import Union
 
 from rnngraph.ir.binders import executed, settled_by, standing
 from rnngraph.ir.graph import Builder, Graph, Node, Value
-from rnngraph.ir.op import Elementwise, Movement, Random, Reduction
+from rnngraph.ir.op import Elementwise, Movement, Reduction
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import KERNEL_DTYPES, TensorType
 from rnngraph.ir.walk import Rebuilder, order, type_symbols
@@ -51,9 +51,7 @@ def fusible(node: Node) -> bool:
     if any(not type_symbols(v.type).isdisjoint(settled_by(node)) for v in node.results):
         return False  # data say how large its result is
     kind = node.op.kind
-    if isinstance(kind, (Reduction, Random)):
-        return not node.op.fails
-    if isinstance(kind, Elementwise):
+    if isinstance(kind, (Reduction, Elementwise)):
         return not node.op.fails
     return isinstance(kind, Movement) and node.op.name in MAPPED
 

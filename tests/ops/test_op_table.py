@@ -14,6 +14,7 @@ from rnngraph.ir.op import OPS, Composite, Elementwise, Random
 from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.types import tensor
 from rnngraph.lowering.scalars_numpy import NumpyScalars
+from rnngraph.ops.random import threefry, words
 from tests.ops.evaluate import Machine, assert_close, compute, expanded, gradients, parameters, vague
 from tests.ops.samples import Sample, samples_of
 
@@ -221,10 +222,11 @@ def test_scalar_body(name: str, i: int) -> None:
         return
     assert isinstance(kind, Random)
     key, *scalars, _ = sample.arrays
-    index = np.arange(want.size, dtype=np.int64)
-    others = [np.broadcast_to(s, index.shape) for s in scalars]
-    found = kind.scalar(NumpyScalars(), [np.broadcast_to(k, index.shape) for k in key], index, *others, **attrs)
-    assert_close(found.reshape(want.shape), want, name)
+    s, cipher = NumpyScalars(), (np.uint32(0), np.uint32(0))
+    for element in key:
+        cipher = threefry(s, cipher, words(s, element))
+    bits = threefry(s, cipher, words(s, np.arange(want.size, dtype=np.int64)))
+    np.testing.assert_array_equal(kind.scalar(s, *bits, *scalars, **attrs).reshape(want.shape), want, name)
 
 
 EDGES = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e-30, -1e-30, 1e30, 5.5, -2.5, 88.0, -104.0, 0.5])

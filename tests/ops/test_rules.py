@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from statistics import NormalDist
 from typing import Any
@@ -328,9 +329,21 @@ def test_distributions(dtype: Any) -> None:
     assert abs(np.corrcoef(z[1:], z[:-1])[0, 1]) < 0.01
 
 
-def test_quantiles() -> None:
-    for p in (0.5, 0.4, 0.1, 0.07, 0.02, 1e-4, 1e-9):
-        assert random.quantile(NumpyScalars(), np.float64(p)) == pytest.approx(-NormalDist().inv_cdf(p), abs=1e-14)
+@pytest.mark.parametrize(("dtype", "close"), [("float64", 2e-14), ("float32", 5e-7)])
+def test_quantiles(dtype: str, close: float) -> None:
+    for p in (0.5, 0.4, 0.1, 0.0751, 0.0749, 0.02, 1e-4, 1e-9):
+        want = -NormalDist().inv_cdf(float(np.dtype(dtype).type(p)))
+        found = random.quantile(NumpyScalars(), np.dtype(dtype).type(p), dtype)
+        assert found.dtype == dtype and found == pytest.approx(want, rel=close, abs=close)
+
+
+@pytest.mark.parametrize(("dtype", "close"), [("float64", 5e-16), ("float32", 3e-7)])
+def test_logarithms(dtype: str, close: float) -> None:
+    """At and beside powers of two, and where the significand is split."""
+    root = math.sqrt(0.5)
+    for x in (2.0 ** -33, 0.3, 0.5, root * (1 - 1e-6), root * (1 + 1e-6), 1 - 2.0 ** -24, 1.0, 16.6, 1e30):
+        exact = np.dtype(dtype).type(x)
+        assert random.logarithm(NumpyScalars(), exact, dtype) == pytest.approx(math.log(exact), rel=close, abs=close / 1e6)
 
 
 def test_integers_fill_their_range() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import rnngraph as tf
+from rnngraph import session
 
 Pair = collections.namedtuple("Pair", "a b")
 InvalidArgument = tf.errors.InvalidArgumentError
@@ -349,3 +350,21 @@ def test_errors_name_the_op_and_its_line(sess: Any, kind: str) -> None:
     assert sess.run([v, w]) == [1, 10]
     assert sess.run(second) == 11
     assert sess.run([v, w]) == [2, 11]
+
+
+# --- the time of first runs ------------------------------------------------------------------------------------------------
+
+def test_a_slow_compilation_is_logged_once(sess: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    """What is slow is decided by the limit here, not by time."""
+    x = tf.placeholder(tf.float32, [None], name="x")
+    y = tf.square(x, name="y")
+    fetches = [y, tf.negative(y, name="z")]
+    monkeypatch.setattr(session, "SLOW", -1.0)
+    sess.run(fetches, {x: np.ones(2)})
+    sess.run(fetches, {x: np.ones(3)})
+    [record] = caplog.records
+    assert (record.name, record.levelname) == ("tensorflow", "WARNING")
+    assert re.fullmatch(r"compiling what gives 'y', 'z' took \d+\.\d s; later runs of it start at once", record.getMessage())
+    monkeypatch.setattr(session, "SLOW", 1e9)
+    sess.run(tf.negative(y, name="w"), {x: np.ones(2)})
+    assert len(caplog.records) == 1

@@ -3,13 +3,15 @@
     i64 @run(ptr inputs, ptr outputs, ptr sizes, ptr arena, ptr cancel)
 
 gives 0, -1 if it was cancelled, or 1 + the number of the node that failed. Memory is the caller's; nothing is allocated.
+Draws call routines of other objects (`draws.py`); these are its only undefined symbols.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from rnngraph.backends.llvm.draws import Routine
 from rnngraph.backends.llvm.gemm import GemmEmitter
 from rnngraph.backends.llvm.nests import Kernels
 from rnngraph.backends.llvm.text import Function, Index, Module, memory_type
@@ -23,6 +25,7 @@ from rnngraph.lowering.plan import (
     Check,
     CheckRange,
     CheckSizes,
+    Draw,
     Fail,
     Gemm,
     Input,
@@ -39,6 +42,9 @@ from rnngraph.lowering.plan import (
     Work,
 )
 
+INFINITY, NEGATIVE_INFINITY = "0x7FF0000000000000", "0xFFF0000000000000"
+"""As LLVM writes them, of either float type."""
+
 
 class Emitter:
     """Writes the `run` function of one plan."""
@@ -49,6 +55,8 @@ class Emitter:
         self.verbatim = Module(vector_bits)
         self.gemm = GemmEmitter(self.verbatim, vector_bits)
         self.kernels = Kernels(self.module)
+        self.routines: dict[Routine, None] = {}
+        """What other objects must give."""
         self.arena: Arena = arrange(plan.steps)
         self.f: Function = self.module.function(
             "run", [("ptr", "inputs"), ("ptr", "outputs"), ("ptr", "sizes"), ("ptr", "arena"), ("ptr", "cancel")], "i64")
@@ -118,7 +126,7 @@ class Emitter:
     def steps(self, steps: Sequence[Step]) -> None:
         """Write steps in order."""
         for step in steps:
-            RULES[type(step)](self, step)
+            getattr(self, RULES[type(step)])(step)
 
     def nest(self, step: Nest) -> None:
         """A call of a kernel."""
@@ -239,8 +247,15 @@ class Emitter:
                     value = f.value(f"{prefix}add {kind} {old}, {value}")
                 f.store_raw(kind, value, place, step.x.dtype.size)
 
+    def draw(self, step: Draw) -> None:
+        """A call of the routine that draws."""
+        routine = Routine(step.op, step.out.dtype.name)
+        self.routines[routine] = None
+        self.f.call("void", routine.symbol, [("ptr", self.at(step.key)), ("i64", self.dim(step.key.shape[0])),
+                                             ("ptr", self.at(step.out)), ("i64", self.dim(step.out.shape[0]))])
+
     def arg(self, step: Arg) -> None:
-        """Scan for the extreme element; the first of equals, and the first NaN."""
+        """Scan for the extreme element, the first of equals. No comparison holds of NaN, so a NaN is never better."""
         f, dtype = self.f, step.x.dtype
         outer, count, inner = (self.dim(d) for d in step.x.shape)
         kind, out_kind = memory_type(dtype.name), memory_type(step.out.dtype.name)
@@ -249,7 +264,10 @@ class Emitter:
         self.failing(f.value(f"and i1 {empty}, {wanted}"), step.node)
         with f.loop(0, outer) as i, f.loop(0, inner) as k:
             start = f.add(f.mul(f.mul(i, count), inner), k)
-            first = f.load_raw(kind, f.offset(kind, x, start), dtype.size)
+            if dtype.is_floating:
+                first = NEGATIVE_INFINITY if step.largest else INFINITY
+            else:
+                first = f.load_raw(kind, f.offset(kind, x, start), dtype.size)
             with f.loop_carrying(0, count, 1, [(kind, first), ("i64", "0")]) as loop:
                 value = f.load_raw(kind, f.offset(kind, x, f.add(start, f.mul(loop.index, inner))), dtype.size)
                 better = f.value(f"{self.order(dtype, step.largest)} {kind} {value}, {loop.values[0]}")
@@ -391,7 +409,8 @@ class Emitter:
             self.slots[pong.slot] = f.offset(memory_type(pong.work.dtype.name), start, offset)
 
 
-RULES: dict[type, Callable[..., None]] = {
-    Nest: Emitter.nest, Pack: Emitter.pack, Gemm: Emitter.product, Take: Emitter.take, Put: Emitter.put, Arg: Emitter.arg,
-    Check: Emitter.check, CheckSizes: Emitter.check_sizes, CheckRange: Emitter.check_range, Bind: Emitter.bind,
-    Fail: Emitter.fail, Loop: Emitter.loop, Branch: Emitter.branch}
+RULES: dict[type, str] = {
+    Nest: "nest", Pack: "pack", Gemm: "product", Take: "take", Put: "put",
+    Draw: "draw", Arg: "arg", Check: "check", CheckSizes: "check_sizes",
+    CheckRange: "check_range", Bind: "bind", Fail: "fail", Loop: "loop", Branch: "branch"}
+"""The method that writes each kind of step."""

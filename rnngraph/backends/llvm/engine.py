@@ -19,6 +19,9 @@ import numpy as np
 
 from rnngraph import errors
 from rnngraph.backends.llvm import cache
+from rnngraph.backends.llvm.bounds import CheckedEmitter
+from rnngraph.backends.llvm.bounds import wanted as checks_wanted
+from rnngraph.backends.llvm.draws import Routine
 from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.explain import native_steps
 from rnngraph.backends.llvm.gemm import GemmEmitter
@@ -32,6 +35,7 @@ from rnngraph.ir.types import DType
 from rnngraph.ir.walk import type_symbols, users
 from rnngraph.lowering.grown import Grown, grows, lower_grown
 from rnngraph.lowering.lower import lower
+from rnngraph.lowering.plan import Plan
 from rnngraph.lowering.support import why_host
 from rnngraph.ops.control import parts
 from rnngraph.ops.interpreter import Machine, bind, param_symbols
@@ -302,7 +306,8 @@ class LLVMEngine:
     def __init__(self) -> None:
         self.target = Target()
         self.lock = threading.RLock()
-        self.libraries: dict[str, Library] = {}
+        self.libraries: dict[tuple[str, str], Library] = {}
+        self.routines: dict[Routine, bytes] = {}
         self.columns: dict[str, int] = {}
 
     def compile(self, graph: Graph, options: Options) -> LLVMExecutable:
@@ -320,27 +325,42 @@ class LLVMEngine:
     def compile_stretch(self, step: Stretch) -> None:
         """Lower, emit, compile and load one stretch."""
         plan = lower(step.nodes, step.inputs, step.outputs, self.panel)
-        emitter = Emitter(plan, self.target.vector_bits)
-        optimised, verbatim = emitter.texts()
-        step.segment = Segment(plan, self.library(optimised, verbatim), emitter.arena.bins)
+        step.segment = self.segment(plan)
 
     def compile_grown(self, node: Node) -> GrownStep:
         """Lower, emit, compile and load a loop that grows."""
         grown = lower_grown(node, self.panel)
-        emitter = Emitter(grown.plan, self.target.vector_bits)
-        return GrownStep(grown, Segment(grown.plan, self.library(*emitter.texts()), emitter.arena.bins))
+        return GrownStep(grown, self.segment(grown.plan))
 
-    def library(self, optimised: str, verbatim: str) -> Library:
-        """The loaded code of two texts, from memory, disk or LLVM."""
-        key = hashlib.sha256("\n".join([self.target.machine_key(), optimised, verbatim]).encode()).hexdigest()
+    def segment(self, plan: Plan) -> Segment:
+        """Emit, compile and load a plan."""
+        emitter = CheckedEmitter(plan, self.target.vector_bits) if checks_wanted() else Emitter(plan, self.target.vector_bits)
+        library = self.library(emitter)
+        return Segment(plan, library, emitter.arena.bins, getattr(emitter, "places", ()))
+
+    def library(self, emitter: Emitter) -> Library:
+        """The loaded code of a plan, with the routines that it calls."""
+        texts = emitter.texts()
         with self.lock:
-            if key not in self.libraries:
-                data = cache.load(key)
-                if data is None:
-                    data = self.target.compile(optimised, verbatim)
-                    cache.save(key, data)
-                self.libraries[key] = self.target.load(data)
-            return self.libraries[key]
+            if texts not in self.libraries:
+                objects = [self.compiled(*texts), *(self.routine(r) for r in emitter.routines)]
+                self.libraries[texts] = self.target.load(*objects)
+            return self.libraries[texts]
+
+    def routine(self, routine: Routine) -> bytes:
+        """The object of a routine, kept: plans of any shape share it."""
+        if routine not in self.routines:
+            self.routines[routine] = self.compiled("", routine.text(self.target.vector_bits))
+        return self.routines[routine]
+
+    def compiled(self, optimised: str, verbatim: str) -> bytes:
+        """The object of two texts, from disk or from LLVM."""
+        key = hashlib.sha256("\n".join([self.target.machine_key(), optimised, verbatim]).encode()).hexdigest()
+        data = cache.load(key)
+        if data is None:
+            data = self.target.compile(optimised, verbatim)
+            cache.save(key, data)
+        return data
 
 
 ENGINE = LLVMEngine()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.op import Reduction
 from rnngraph.ir.walk import users
+from rnngraph.lowering.support import DRAWS
 from rnngraph.lowering.views import MAPS
 from rnngraph.runtime.interface import StepReport
 
@@ -14,6 +15,7 @@ SILENT = frozenset({"constant", "sizes", "reshape", *MAPS})
 """Nodes that are no step of their own: views, and numbers that other steps read."""
 WHOLE = {"contract": "a product is a kernel of its own", "concat": "its parts are written in place where they are made",
          "take": "rows are chosen by data", "put": "rows are chosen by data", "put_add": "rows are chosen by data",
+         **dict.fromkeys(DRAWS, "a routine that all draws of a kind share"),
          "argmax": "a scan over an axis", "argmin": "a scan over an axis", "unslice": "a copy into zeros",
          "add": "a product is added in place"}
 """Why a native node that is not a fused kernel stands alone."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from rnngraph.backends.llvm.memory import address, aligned
 from rnngraph.backends.llvm.target import Library
+from rnngraph.errors import InternalError
 from rnngraph.ir.sizes import Dim, Symbol, evaluate
 from rnngraph.ir.types import TensorType
 from rnngraph.lowering.plan import Plan
@@ -22,10 +23,14 @@ _FLAG = ctypes.addressof(interrupts.FLAG)
 
 
 class Segment:
-    """A stretch of native code: arrays in, arrays out. `bins` are the sizes of the arena's parts."""
+    """A stretch of native code: arrays in, arrays out. `bins` are the sizes of the arena's parts.
 
-    def __init__(self, plan: Plan, library: Library, bins: Sequence[Dim]) -> None:
+    `places` are what statuses below -1 stand for, in checked code (see `bounds`).
+    """
+
+    def __init__(self, plan: Plan, library: Library, bins: Sequence[Dim], places: Sequence[str] = ()) -> None:
         self.plan = plan
+        self.places = places
         self.library = library
         self.bins = tuple(bins)
         self.run: Callable[..., int] = _RUN(library.address("run"))
@@ -55,6 +60,9 @@ class Segment:
         if status == -1:
             interrupts.FLAG.value = 0
             raise KeyboardInterrupt
+        if status < -1:
+            raise InternalError(None, None, f"native code would have left its memory at {self.places[-2 - status]}; please "
+                                            "report it with the program")
         return status, outputs
 
     def layout(self, values: tuple[int, ...]) -> _Layout:

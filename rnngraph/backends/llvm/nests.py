@@ -11,7 +11,7 @@ from typing import Any
 
 from rnngraph.backends.llvm.scalars import LLVMScalars
 from rnngraph.backends.llvm.text import Function, Index, Module, Scalar, memory_type
-from rnngraph.ir.op import Elementwise, Random, lookup
+from rnngraph.ir.op import Elementwise, lookup
 from rnngraph.ir.sizes import Dim
 from rnngraph.lowering.plan import Access, Nest, Store
 
@@ -208,12 +208,8 @@ class _Writer:
             place = f.mul(multiplier, at[axis]) if axis >= 0 else 0
             return self.number(f.add(place, self.index(offset)), dtype)
         kind = lookup(op).kind
-        attrs = dict(data)
-        if isinstance(kind, Random):
-            made = kind.scalar(self.scalars, args[:-1], args[-1], **attrs)
-            return made
         assert isinstance(kind, Elementwise)
-        made = kind.scalar(self.scalars, *args, **attrs)
+        made = kind.scalar(self.scalars, *args, **dict(data))
         return made
 
     def number(self, value: Index, dtype: str) -> Scalar:

@@ -1,4 +1,4 @@
-"""The scalar protocol written as LLVM IR text, one straight line of code per element.
+"""The scalar protocol written as LLVM IR text, one straight line of code per element (or per vector of elements).
 
 The loop vectoriser turns that line into vector code, so everything here is what it can widen: arithmetic, compares and
 selects, bit operations, and intrinsics with a real vector instruction behind them. The exponential, logarithm and
@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rnngraph.backends.llvm.text import ITEM_BYTES, LLVM_TYPES, Function, Scalar, literal
+from rnngraph.backends.llvm.text import ITEM_BYTES, LLVM_TYPES, Function, Scalar, literal, value_type
 
 FLOATS = ("float32", "float64")
 
@@ -115,11 +115,15 @@ def supports(dtype: str) -> bool:
 
 
 class LLVMScalars:
-    """`Scalars[Scalar]` on a function under construction; `indices` are the SSA names of the axes' positions."""
+    """`Scalars[Scalar]` on a function under construction; `indices` are the SSA names of the axes' positions.
 
-    def __init__(self, function: Function, indices: Sequence[str] = ()) -> None:
+    With `lanes`, every value is a vector: for code that does without the loop vectoriser.
+    """
+
+    def __init__(self, function: Function, indices: Sequence[str] = (), lanes: int = 1) -> None:
         self.function = function
         self.indices = list(indices)
+        self.lanes = lanes
 
     # -- operands
 
@@ -131,14 +135,18 @@ class LLVMScalars:
         """A constant of the named dtype."""
         if not supports(dtype):
             raise NotImplementedError(f"the LLVM backend has no dtype {dtype!r}")
-        return Scalar(literal(value, dtype), dtype)
+        text = literal(value, dtype)
+        return Scalar(text if self.lanes == 1 else f"splat ({LLVM_TYPES[dtype]} {text})", dtype, self.lanes)
 
     def index(self, axis: int) -> Scalar:
         """The position along `axis`, as the caller named it."""
         return Scalar(self.indices[axis], "int64")
 
     def _emit(self, instruction: str, dtype: str) -> Scalar:
-        return Scalar(self.function.value(instruction), dtype)
+        return Scalar(self.function.value(instruction), dtype, self.lanes)
+
+    def _type(self, dtype: str) -> str:
+        return value_type(dtype, self.lanes)
 
     def _binary(self, opcode: str, x: Scalar, y: Scalar) -> Scalar:
         if x.dtype != y.dtype:
@@ -147,9 +155,14 @@ class LLVMScalars:
 
     def _intrinsic(self, name: str, *operands: Scalar) -> Scalar:
         first = operands[0]
-        suffix = {"float": "f32", "double": "f64"}.get(first.type, first.type)
         arguments = [(operand.type, operand.ssa) for operand in operands]
-        return Scalar(self.function.call(first.type, f"llvm.{name}.{suffix}", arguments), first.dtype)
+        called = self.function.call(first.type, f"llvm.{name}.{self._suffix(first.dtype)}", arguments)
+        return Scalar(called, first.dtype, self.lanes)
+
+    def _suffix(self, dtype: str) -> str:
+        """How overloaded intrinsics name a type."""
+        item = {"float32": "f32", "float64": "f64"}.get(dtype, LLVM_TYPES[dtype])
+        return item if self.lanes == 1 else f"v{self.lanes}{item}"
 
     # -- casts
 
@@ -159,7 +172,7 @@ class LLVMScalars:
         source, target = x.dtype, dtype
         if source == target:
             return x
-        kind = LLVM_TYPES[target]
+        kind = self._type(target)
         if target == "bool":
             return self.ne(x, self.const(0, x))
         if source in FLOATS and target in FLOATS:
@@ -172,7 +185,7 @@ class LLVMScalars:
         if source == "bool":
             return self._emit(f"zext {x} to {kind}", target)
         if ITEM_BYTES[source] == ITEM_BYTES[target]:
-            return Scalar(x.ssa, target)
+            return Scalar(x.ssa, target, self.lanes)
         if ITEM_BYTES[source] > ITEM_BYTES[target]:
             return self._emit(f"trunc {x} to {kind}", target)
         return self._emit(f"{'sext' if source.startswith('int') else 'zext'} {x} to {kind}", target)
@@ -192,12 +205,16 @@ class LLVMScalars:
         inside = self.bit_and(low, self._compare("olt", x, above))
         safe = self.select(inside, x, self.const(0.0, x))
         # Narrow integers go through 32 bits: the vector conversions exist for 32 and 64 bits only.
-        wide = LLVM_TYPES[dtype] if bits >= 32 else "i32"
+        wide = self._type(dtype if bits >= 32 else "int32")
         opcode = "fptosi" if signed or bits < 32 else "fptoui"
         name = self.function.value(f"{opcode} {safe} to {wide}")
         if bits < 32:
-            name = self.function.value(f"trunc {wide} {name} to {LLVM_TYPES[dtype]}")
-        return self.select(inside, Scalar(name, dtype), self.typed(smallest, dtype))
+            name = self.function.value(f"trunc {wide} {name} to {self._type(dtype)}")
+        return self.select(inside, Scalar(name, dtype, self.lanes), self.typed(smallest, dtype))
+
+    def bitcast(self, x: Scalar, dtype: str) -> Scalar:
+        """The same bits as another dtype of that size."""
+        return self._emit(f"bitcast {x} to {self._type(dtype)}", dtype)
 
     # -- arithmetic
 
@@ -264,8 +281,8 @@ class LLVMScalars:
             return self._intrinsic("fabs", x)
         if not x.dtype.startswith("int"):
             return x
-        call = self.function.call(x.type, f"llvm.abs.{x.type}", [(x.type, x.ssa), ("i1", "false")])
-        return Scalar(call, x.dtype)
+        called = self.function.call(x.type, f"llvm.abs.{self._suffix(x.dtype)}", [(x.type, x.ssa), ("i1", "false")])
+        return Scalar(called, x.dtype, self.lanes)
 
     def min(self, x: Scalar, y: Scalar) -> Scalar:
         """The smaller; NaN if x or y is NaN."""
@@ -303,7 +320,7 @@ class LLVMScalars:
     # -- comparisons, bits
 
     def _compare(self, predicate: str, x: Scalar, value: float) -> Scalar:
-        return self._emit(f"fcmp {predicate} {x}, {literal(value, x.dtype)}", "bool")
+        return self._emit(f"fcmp {predicate} {x}, {self.const(value, x).ssa}", "bool")
 
     def _ordering(self, floats: str, signed: str, unsigned: str, x: Scalar, y: Scalar) -> Scalar:
         if x.dtype != y.dtype:
@@ -364,11 +381,7 @@ class LLVMScalars:
     # -- building blocks of the transcendental functions
 
     def _bits(self, x: Scalar) -> Scalar:
-        integer = _FORMATS[x.dtype].integer
-        return self._emit(f"bitcast {x} to {LLVM_TYPES[integer]}", integer)
-
-    def _from_bits(self, bits: Scalar, dtype: str) -> Scalar:
-        return self._emit(f"bitcast {bits} to {LLVM_TYPES[dtype]}", dtype)
+        return self.bitcast(x, _FORMATS[x.dtype].integer)
 
     def _polynomial(self, x: Scalar, coefficients: Sequence[float]) -> Scalar:
         """Horner's rule: the vectoriser's interleaving and the processor overlap elements, not steps of one element."""
@@ -400,7 +413,7 @@ class LLVMScalars:
         """
         form = _FORMATS[dtype]
         exponent = self.add(bits, self.const(form.bias + extra - form.shifter_bits, bits))
-        return self._from_bits(self.shl(exponent, form.mantissa_bits), dtype)
+        return self.bitcast(self.shl(exponent, form.mantissa_bits), dtype)
 
     def _reduced_expm1(self, r: Scalar) -> Scalar:
         return self.fma(self.mul(r, r), self._polynomial(r, _FORMATS[r.dtype].exp), r)
@@ -422,8 +435,8 @@ class LLVMScalars:
         bits, r = self._nearest(self._clamp(x, *form.exp_range), 1 / math.log(2), form.ln2)
         total = self.add(bits, self.const(2 * form.bias - form.shifter_bits, bits))
         half = self.shr(total, 1)
-        first = self._from_bits(self.shl(half, form.mantissa_bits), x.dtype)
-        second = self._from_bits(self.shl(self.sub(total, half), form.mantissa_bits), x.dtype)
+        first = self.bitcast(self.shl(half, form.mantissa_bits), x.dtype)
+        second = self.bitcast(self.shl(self.sub(total, half), form.mantissa_bits), x.dtype)
         return self.mul(self.fma(first, self._reduced_expm1(r), first), second)
 
     def _expm1_clamped(self, x: Scalar) -> Scalar:
@@ -480,7 +493,7 @@ class LLVMScalars:
         scaled = self.select(tiny, self.mul(x, self.const(2.0**scale_bits, x)), x)
         bits, exponent = self._split(scaled)
         shift = self.select(tiny, self.const(scale_bits, exponent), self.const(0, exponent))
-        f = self.sub(self._from_bits(bits, x.dtype), self.const(1.0, x))
+        f = self.sub(self.bitcast(bits, x.dtype), self.const(1.0, x))
         result = self._log_scaled(f, self.cast(self.cast(self.sub(exponent, shift), "int32"), x.dtype))
         return self._log_edges(x, result, 0.0)
 
@@ -496,7 +509,7 @@ class LLVMScalars:
         one = self.const(1.0, x)
         _, exponent = self._split(self.add(x, one))
         # 4 / 2**n rather than 1 / 2**n: the latter would be denormal for the largest n.
-        scale = self._from_bits(
+        scale = self.bitcast(
             self.shl(self.sub(self.const(form.bias + 2, exponent), exponent), form.mantissa_bits), x.dtype
         )
         quarter = self.const(0.25, x)
@@ -526,7 +539,7 @@ class LLVMScalars:
         cosine = self.fma(self.mul(z, z), self._polynomial(z, form.cos), start)
         odd = self.ne(self.bit_and(bits, self.const(1, bits)), self.const(0, bits))
         sign = self.shl(self.bit_and(bits, self.const(2, bits)), 8 * ITEM_BYTES[x.dtype] - 2)
-        return self._from_bits(self.bit_xor(self._bits(self.select(odd, cosine, sine)), sign), x.dtype)
+        return self.bitcast(self.bit_xor(self._bits(self.select(odd, cosine, sine)), sign), x.dtype)
 
     def erf(self, x: Scalar) -> Scalar:
         """The error function: x times a polynomial up to 1, 1 - exp(-polynomial) beyond."""

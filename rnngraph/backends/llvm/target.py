@@ -155,15 +155,17 @@ class Target:
             module, machine, _context = self._build(optimised, verbatim)
             return str(machine.emit_assembly(module))
 
-    def load(self, object_bytes: bytes) -> Library:
-        """Map object bytes into this process, ready to call."""
+    def load(self, *objects: bytes) -> Library:
+        """Map objects into this process, linked with each other and ready to call."""
         with _LOCK:
             engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), self._machine())
             try:
-                engine.add_object_file(llvm.ObjectFileRef.from_data(object_bytes))
+                for data in objects:
+                    engine.add_object_file(llvm.ObjectFileRef.from_data(data))
                 engine.finalize_object()
             except RuntimeError as error:
-                raise CompilationError(f"LLVM could not load an object of {len(object_bytes)} bytes: {error}") from None
+                sizes = ", ".join(str(len(data)) for data in objects)
+                raise CompilationError(f"LLVM could not load objects of {sizes} bytes: {error}") from None
             return Library(engine)
 
 

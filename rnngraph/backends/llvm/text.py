@@ -31,18 +31,25 @@ ITEM_BYTES = {
 
 @dataclass(frozen=True)
 class Scalar:
-    """A typed operand: an SSA name or a literal, with its dtype."""
+    """A typed operand: an SSA name or a literal, with its dtype; with more than one lane, a vector of such."""
 
     ssa: str
     dtype: str
+    lanes: int = 1
 
     @property
     def type(self) -> str:
         """The LLVM type of the value."""
-        return LLVM_TYPES[self.dtype]
+        return value_type(self.dtype, self.lanes)
 
     def __str__(self) -> str:
         return f"{self.type} {self.ssa}"
+
+
+def value_type(dtype: str, lanes: int = 1) -> str:
+    """The LLVM type of an SSA value of `dtype`, or of a vector of such."""
+    kind = LLVM_TYPES[dtype]
+    return kind if lanes == 1 else f"<{lanes} x {kind}>"
 
 
 def memory_type(dtype: str) -> str:

@@ -19,7 +19,7 @@ from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ops.shapes import text
 from rnngraph.passes.close.facts import Facts, Guard
-from rnngraph.passes.close.prune import cut, prune, prune_targets
+from rnngraph.passes.close.prune import Target, cut, prune, prune_targets
 from rnngraph.passes.close.sizes import settle
 from rnngraph.passes.close.state import Threaded, thread
 from rnngraph.passes.close.twins import twins
@@ -50,8 +50,11 @@ class Closed:
     guards: tuple[Guard, ...]
 
 
-def open_part(graph: Graph, values: Sequence[Value], targets: Sequence[Node], feeds: Sequence[Value]) -> Opened:
-    """Cut, twins and the first prune. Raises InvalidArgumentError (phrase: `You must feed a value for placeholder`)."""
+def open_part(graph: Graph, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value]) -> Opened:
+    """Cut, twins and the first prune. `targets` must run (a value: be computed) though their results are not wanted.
+
+    Raises InvalidArgumentError (phrase: `You must feed a value for placeholder`).
+    """
     part, new_targets = cut(graph, values, targets, feeds)
     doubled = twins(part)
     live, kept = prune_targets(doubled, _targets_of(doubled, part, new_targets))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Union
 
 from rnngraph.ir.binders import executed, mentioned, standing
 from rnngraph.ir.graph import Builder, Graph, Node, Value
@@ -17,16 +18,20 @@ from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import parts
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
 
+Target = Union[Node, Value]
+"""What must run: a node, or what computes one value."""
 
-def cut(graph: Graph, values: Sequence[Value], nodes: Iterable[Node], feeds: Sequence[Value]) -> tuple[Graph, list[Node]]:
-    """A copy of what `values` and `nodes` need, with `feeds` as parameters, and the copies of `nodes`."""
+
+def cut(graph: Graph, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value]) -> tuple[Graph, list[Node]]:
+    """A copy of what `values` and `targets` need, with `feeds` as parameters, and the nodes that stand for `targets`."""
     fed = set(feeds)
     wanted: set[Node] = set()
-    stack = [n for n in nodes if n.graph is graph]
-    stack += [v.node for v in values if v not in fed and v.node is not None]
+    stack = [t for t in targets if isinstance(t, Node) and t.graph is graph]
+    stack += [v.node for v in (*values, *targets) if isinstance(v, Value) and v not in fed and v.node is not None]
     while stack:
         node = stack.pop()
-        if node in wanted:
+        # To wait for a placeholder that is fed is to wait for nothing.
+        if node in wanted or (node.op.name == "placeholder" and not fed.isdisjoint(node.results)):
             continue
         wanted.add(node)
         history = node.op.name == "history"
@@ -43,7 +48,13 @@ def cut(graph: Graph, values: Sequence[Value], nodes: Iterable[Node], feeds: Seq
             before = {v: rb.values[v] for v in node.results if v in fed}
             rb.step(node)
             rb.values.update(before)
-    return rb.builder.graph.seal([rb.value(v) for v in values]), [n for t in nodes for n in rb.nodes.get(t, ())]
+    made: list[Node] = []
+    for t in targets:
+        if isinstance(t, Node):
+            made += rb.nodes.get(t, ())
+        elif t not in fed:
+            made.append(rb.builder.node("identity", [rb.value(t)], origin=t.node.origin if t.node is not None else None))
+    return rb.builder.graph.seal([rb.value(v) for v in values]), made
 
 
 @dataclass

@@ -3,9 +3,10 @@
     %v = variable {key="w"};  %a = read %v;  %b = assign %v, %x     ->     parameter w;  a = w;  b = x;  result w' = x
 
 A read sees the writes that it is ordered after (through data or control edges), else the value before the run. Writes of
-one variable are chained in creation order. In regions a variable that is only read is a capture, one that is written a
-carry (a result of an `if`). Which variables have a value when the run starts is known here, so `is_initialized` is a
-constant, and a read of one that has none is a `fail` node, which raises only if it is executed.
+one variable are chained in creation order. In a loop that writes a variable, a step sees the writes of the steps before
+it, also where it uses a read that was made outside (decision 7). In regions a variable that is only read is a capture,
+one that is written a carry (a result of an `if`). Which variables have a value when the run starts is known here, so
+`is_initialized` is a constant, and a read of one that has none is a `fail` node, which raises only if it is executed.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ class _Threader:
         self.initialized = initialized
         self.types = types
         self.keys: dict[Value, str] = {}
+        self.reads: dict[Value, str] = {}
+        """Values that are a variable's as it was read outside of the loops and branches that see them."""
         self.names: dict[str, str] = {}
         self.levels = [Level()]
         self.writes: dict[Node, set[str]] = {}
@@ -66,8 +69,12 @@ class _Threader:
     # --- what a node writes, and what precedes it -----------------------------------------------------------------
 
     def find_keys(self, graph: Graph) -> None:
-        """Name every reference: variables, and the parameters that capture them."""
+        """Name every reference and read: variables, what reads them, and the parameters that capture either."""
         for node in graph.nodes:
+            if node.op.name == "read" and not node.attrs["cached"]:
+                self.reads[node.results[0]] = self.keys[node.operands[0]]
+            elif node.op.name == "refine" and node.operands[0] in self.reads:
+                self.reads[node.results[0]] = self.reads[node.operands[0]]
             if node.op.name == "variable":
                 self.keys[node.results[0]] = node.attrs["key"]
                 self.names[node.attrs["key"]] = node.name or node.attrs["key"]
@@ -75,8 +82,9 @@ class _Threader:
             for region in node.regions:
                 captured = region.params[len(region.params) - len(_captures(node)):]
                 for outer, inner in zip(_captures(node), captured, strict=True):
-                    if outer in self.keys:
-                        self.keys[inner] = self.keys[outer]
+                    for names in (self.keys, self.reads):
+                        if outer in names:
+                            names[inner] = names[outer]
                 self.find_keys(region)
 
     def written(self, node: Node) -> set[str]:
@@ -224,7 +232,7 @@ class _Threader:
         return found
 
     def loop(self, rb: Rebuilder, node: Node, mask: int, bit: int) -> Sequence[Value]:
-        """A loop with the variables that it writes as carries."""
+        """A loop with the variables that it writes as carries; each step reads them as they are then."""
         keys = sorted(self.written(node))
         p = parts(node)
         refs = [i for i, v in enumerate(p.captures) if not isinstance(v.type, RefType)]
@@ -234,7 +242,11 @@ class _Threader:
         def enter(which: int, params: Sequence[Value]) -> None:
             del self.levels[level:], self.steps[depth:]
             self.enter_level(node, which, keys, params, mask)
-            self.steps.append(rb.value(node.regions[which].params[0]))
+            region = node.regions[which]
+            self.steps.append(rb.value(region.params[0]))
+            for inner in region.params[len(region.params) - len(p.captures):]:
+                if self.reads.get(inner) in keys:
+                    rb.values[inner] = params[keys.index(self.reads[inner])]
 
         def leave(which: int) -> tuple[Sequence[Value], Sequence[Value]]:
             return [self.required(k) for k in keys], ()
