@@ -114,6 +114,8 @@ class BaseSession:
             raise TypeError(f"graph must be a tf.Graph, but got {type(graph).__name__}")
         if target is not None and not isinstance(target, (str, bytes)):
             raise TypeError(f"target must be a string, but got {target!r}")
+        if config is not None and not isinstance(config, ConfigProto):
+            raise TypeError(f"config must be a tf.ConfigProto, but got {type(config).__name__}")
         self._graph = graph if graph is not None else get_default_graph()
         self._config = config
         self._target = target
@@ -474,6 +476,8 @@ class _Feeds:
     def __init__(self, graph: Graph, feed_dict: Mapping[Any, Any] | None) -> None:
         self.graph = graph
         self.found: dict[Value, Any] = {}
+        if feed_dict is not None and not isinstance(feed_dict, Mapping):
+            raise TypeError(f"feed_dict must be a dictionary from tensors to values, but it is {feed_dict!r}.")
         for key, value in (feed_dict or {}).items():
             if isinstance(key, IndexedSlices):
                 self._slices(key, value)

@@ -42,8 +42,13 @@ def _filled(value: int, shape: Any, dtype: Any, name: str | None, word: str) -> 
 
 
 def _whole(shape: Any) -> Any:
-    """Arrays and floats such as 2.0 as lists of sizes."""
-    return [int(each) for each in np.ravel(shape)] if isinstance(shape, np.ndarray) else shape
+    """Sizes as what a TensorShape is made of. Raises TypeError (phrase: `Expected int32`), ValueError for several axes."""
+    if np.ndim(shape) > 1:
+        raise ValueError(f"Shape must be rank 1 but is rank {np.ndim(shape)}: a shape is a list of sizes, not {shape!r}.")
+    for each in shape if isinstance(shape, list | tuple | np.ndarray) else [shape]:
+        if isinstance(each, float | np.floating | str | bool):
+            raise TypeError(f"Expected int32, got {each!r} of type '{type(each).__name__}' instead.")
+    return [int(each) for each in shape] if isinstance(shape, np.ndarray) else shape
 
 
 def filled_constant(unit: Any, sizes: Sequence[int], scope: str) -> Tensor:

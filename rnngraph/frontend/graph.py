@@ -24,7 +24,8 @@ from rnngraph.frontend.tensor import sessions as sessions
 from rnngraph.ir import graph as ir
 from rnngraph.ir.graph import Builder, Node, Origin, Value
 from rnngraph.ir.op import OpDef, lookup
-from rnngraph.ir.types import RefType
+from rnngraph.ir.types import ListType, RefType, Type
+from rnngraph.ops.shapes import text
 
 
 class FrontendBuilder(Builder):
@@ -165,7 +166,7 @@ class Graph:
             try:
                 node = builder.node(definition, values, attrs, name=reserved)
             except (ValueError, TypeError) as error:
-                raise _with_place(error, reserved, kind) from None
+                raise _refused(error, reserved, kind, values) from None
             return Operation(self, reserved, kind, node, tensors, node.results)
 
     def view(self, value: Value, name: str, type: str = "Identity", inputs: Sequence[Tensor] = ()) -> Tensor:
@@ -482,9 +483,21 @@ class Graph:
         return list(self._collections)
 
 
-def _with_place(error: Exception, name: str, kind: str) -> Exception:
-    """The same error class with the op's name, type and the user's line added."""
-    return type(error)(located(str(error), op=name, op_type=kind, lines=[user_line()]))
+def _refused(error: Exception, name: str, kind: str, inputs: Sequence[Value]) -> Exception:
+    """The same error class, in TensorFlow's words: the op's name and type, the inputs' shapes, and the user's line."""
+    line = user_line()
+    lines = [line] if line else []
+    if not isinstance(error, ValueError):
+        return type(error)(located(str(error), op=name, op_type=kind, lines=lines))
+    shapes = ", ".join(_shape_text(v.type) for v in inputs)
+    given = f" with input shapes: {shapes}" if inputs else ""
+    return type(error)(located(f"{str(error).rstrip('.')} for {name!r} (op: {kind!r}){given}.", lines=lines))
+
+
+def _shape_text(t: Type) -> str:
+    if isinstance(t, ListType):
+        return "TensorArray"
+    return text((t.tensor if isinstance(t, RefType) else t).shape)
 
 
 # --- the default graph ----------------------------------------------------------------------------------------------

@@ -206,7 +206,10 @@ def eye(num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: 
         if not static and not isinstance(batch_shape, Tensor):
             columns = known_int(num_rows if num_columns is None else num_columns, "num_columns")
             lead = [] if batch_shape is None else [known_int(each, "batch_shape") for each in batch_shape]
-            square = np.eye(known_int(num_rows, "num_rows"), columns, dtype=wanted.numpy)
+            rows_ = known_int(num_rows, "num_rows")
+            if min(rows_, columns, *lead) < 0:
+                raise ValueError(f"Dimensions of eye must be >= 0, but are {[*lead, rows_, columns]}.")
+            square = np.eye(rows_, columns, dtype=wanted.numpy)
             return constant_of(np.broadcast_to(square, (*lead, *square.shape)), scope)
         rows = int_argument(num_rows, "eye", "num_rows")
         columns_ = rows if num_columns is None else int_argument(num_columns, "eye", "num_columns")

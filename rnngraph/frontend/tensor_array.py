@@ -25,6 +25,9 @@ class _Record:
 class TensorArray:
     """See the module. Raises ValueError (phrases: `Size must be provided`, `Inconsistent shapes`), TypeError."""
 
+    def __repr__(self) -> str:
+        return f"<tf.TensorArray of {self._dtype.name}>"
+
     def __init__(self, dtype: Any, size: Any = None, dynamic_size: bool | None = None,
                  clear_after_read: bool | None = None, tensor_array_name: str | None = None, handle: Any = None,
                  flow: Any = None, infer_shape: bool = True, element_shape: Any = None,

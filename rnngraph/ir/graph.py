@@ -242,9 +242,9 @@ class Builder:
         if known is not None:
             return known
         if self.parent is None:
-            raise ValueError(
-                f"{value!r} belongs to another loop body or branch and cannot be used here; "
-                "pass it out through the loop's or branch's results")
+            name = repr(value.node.name or value.node.op.name) if value.node is not None else "this loop variable"
+            raise ValueError(f"{name} belongs to another loop body or branch and cannot be used here; pass it out through "
+                             "the loop's or branch's results")
         self.parent.local(value)
         self.captures[value] = captured = Value(value.type, value.content, self.graph, None, -1, value.hint)
         return captured

@@ -27,8 +27,8 @@ def summary(x: Any, most: int) -> str:
 
 
 def _assert_type(site: Site) -> tuple[Type, ...]:
-    check_kind(site.tensor(0).dtype, BOOLS, "the condition of op 'assert'")
-    ranked(site, 0, 0, "the condition of op 'assert'")
+    check_kind(site.tensor(0).dtype, BOOLS, "the condition")
+    ranked(site, 0, 0, "the condition")
     return ()
 
 
@@ -41,8 +41,8 @@ def _assert(call: Call, condition: Any, *data: Any) -> tuple[()]:
 
 
 def _check_range_type(site: Site) -> TensorType:
-    check_kind(site.tensor(0).dtype, INTS, "op 'check_range'")
-    ranked(site, 1, 0, "the limit of op 'check_range'")
+    check_kind(site.tensor(0).dtype, INTS)
+    ranked(site, 1, 0, "the limit")
     return site.tensor(0)
 
 

@@ -9,6 +9,7 @@ from rnngraph.frontend import array, convert, nest
 from rnngraph.frontend.graph import Tensor
 from rnngraph.frontend.layers_base import Layer
 from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.make import known_int
 from rnngraph.frontend.scope import get_variable_scope, name_scope, variable_scope
 from rnngraph.frontend.shapes import TensorShape, as_shape
 from rnngraph.ir.types import DType, as_dtype
@@ -72,7 +73,7 @@ def zeros_of(size: Any, batch_size: Any, dtype: Any, what: str = "state_size") -
     dims = size_shape(size, what)
     static = batch_size if not isinstance(batch_size, Tensor) else convert.constant_value(batch_size)
     if static is not None:
-        return array.zeros([int(static), *dims], dtype=dtype)
+        return array.zeros([known_int(static, "batch_size"), *dims], dtype=dtype)
     zeros: Tensor = array.zeros(array.stack([batch_size, *dims], name="concat"), dtype=dtype)
     zeros.set_shape([None, *dims])
     return zeros

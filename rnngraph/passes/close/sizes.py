@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rnngraph.errors import with_inputs
 from rnngraph.ir.graph import Array, Builder, Graph, Node, Origin, Value, building
 from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, sub, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols, row_type
-from rnngraph.ops.shapes import nonnegative
+from rnngraph.ops.shapes import nonnegative, text
 from rnngraph.passes.close.facts import Conflict, Facts, Learned
 
 
@@ -156,7 +157,7 @@ class ClosingBuilder(Builder):
             if made is not None:
                 return Made([self.local(v) for v in made])
         if isinstance(kind, Elementwise):
-            inputs = self.aligned(inputs, definition.name)
+            inputs = self.aligned(inputs)
         self.sizes.pending.clear()
         new = self.plain(definition, inputs, attrs, regions, name, types, after, self.origin, hints)
         for v in new.results:
@@ -182,14 +183,14 @@ class ClosingBuilder(Builder):
             return value
         return self.plain("sizes", (), {"dims": content, "dtype": t.dtype, "scalar": not t.shape}).results[0]
 
-    def aligned(self, inputs: Sequence[Value], what: str) -> list[Value]:
+    def aligned(self, inputs: Sequence[Value]) -> list[Value]:
         """Operands of an elementwise op with explicit broadcasts."""
         shapes = [v.tensor.shape for v in inputs]
         if len(inputs) < 2 or any(s is None for s in shapes) or all(s == shapes[0] for s in shapes):
             return list(inputs)
         rank = max(len(s) for s in shapes if s is not None)
         padded = [((1,) * (rank - len(s)) + s) for s in shapes if s is not None]
-        target = tuple(self.joined([p[i] for p in padded], what) for i in range(rank))
+        target = tuple(self.joined([p[i] for p in padded]) for i in range(rank))
         return [v if v.tensor.shape == target else self.stretched(v, target) for v in inputs]
 
     def stretched(self, value: Value, target: tuple[Dim, ...]) -> Value:
@@ -197,7 +198,7 @@ class ClosingBuilder(Builder):
         shape = self.plain("sizes", (), {"dims": target}).results[0]
         return self.plain("broadcast", [value, shape], {}, types=[value.tensor.with_shape(target)]).results[0]
 
-    def joined(self, dims: Iterable[Dim], what: str) -> Dim:
+    def joined(self, dims: Iterable[Dim]) -> Dim:
         """The common size of broadcast axes."""
         result: Dim = 1
         for d in dims:
@@ -206,10 +207,10 @@ class ClosingBuilder(Builder):
             if result == 1:
                 result = d
                 continue
-            result = self.decided(result, d, what)
+            result = self.decided(result, d)
         return result
 
-    def decided(self, a: Dim, b: Dim, what: str) -> Dim:
+    def decided(self, a: Dim, b: Dim) -> Dim:
         """Two different sizes, neither of them 1 as far as is known."""
         facts = self.facts
         x, y = facts.value(a), facts.value(b)
@@ -217,8 +218,8 @@ class ClosingBuilder(Builder):
             if x == 1 or y == 1:
                 facts.learn(a if x == 1 else b, 1)
             facts.note("!=", a, b)
-            raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast for {what}")
-        common: Dim = self.sizes.same(a, b, what)
+            raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast")
+        common: Dim = self.sizes.same(a, b, "broadcasting")
         return common
 
 
@@ -241,8 +242,8 @@ class Closer:
         self.nodes: dict[Node, tuple[Node, ...]] = {}
         self.waits: dict[Node, tuple[Node, ...]] = {}
         """What a node that needs no order comes after: what reads it does so as well."""
-        self.never: set[Value] = set()
-        """Values that no run gets to: made by a node that fails, or from such."""
+        self.never: dict[Value, Node] = {}
+        """Values that no run gets to: made by a node that fails, or from such; and the `fail` that is to blame."""
 
     def body(self, builder: ClosingBuilder, old: Graph, params: Sequence[Value], new: Sequence[Value]) -> None:
         """Close the nodes of one region into `builder`."""
@@ -250,9 +251,10 @@ class Closer:
         for node in old.nodes:
             start = len(builder.graph.nodes)
             new_values = self.results(builder, node)
-            if any(v.node is not None and v.node.op.name == "fail" for v in new_values) or any(
-                    self.values[v] in self.never for v in node.operands):
-                self.never.update(new_values)
+            own = (v.node for v in new_values if v.node is not None and v.node.op.name == "fail")
+            blamed = next(own, None) or self.blamed(node)
+            if blamed is not None:
+                self.never.update(dict.fromkeys(new_values, blamed))
             self.values.update(zip(node.results, new_values, strict=True))
             made = tuple(n for n in builder.graph.nodes[start:] if n.op.effects != "pure" or n.op.fails)
             before = [m for v in (*node.operands,) if v.node is not None for m in self.nodes.get(v.node, ())]
@@ -318,14 +320,19 @@ class Closer:
             return node.attrs
         return {**node.attrs, **{k: tuple(substitute(d, self.facts.known) for d in node.attrs[k]) for k in names}}
 
+    def blamed(self, node: Node) -> Node | None:
+        """The `fail` that an operand of a node comes from, if one does."""
+        return next((self.never[self.values[v]] for v in node.operands if self.values[v] in self.never), None)
+
     def failing(self, builder: ClosingBuilder, node: Node, message: str) -> Node:
-        """A node that raises when it is executed."""
-        types = []
-        for v in node.results:
-            t = map_dims(v.type, lambda d: d if isinstance(d, int) else 0)
-            types.append(t)
-        return builder.plain("fail", [], {"error": "InvalidArgumentError", "message": message, "types": tuple(types)},
-                             name=node.name, origin=node.origin, types=types)
+        """A node that raises when it is executed. What is wrong with a value that no run gets to is not its reader's."""
+        types = tuple(map_dims(v.type, lambda d: d if isinstance(d, int) else 0) for v in node.results)
+        blamed = self.blamed(node)
+        if blamed is not None:
+            return _failing_like(builder, blamed, types)
+        shapes = [_shape_text(self.values[v].type, self.facts) for v in node.operands]
+        attrs = {"message": with_inputs(message, shapes), "types": types}
+        return builder.plain("fail", [], attrs, name=node.name, origin=node.origin, types=types)
 
     # --- regions --------------------------------------------------------------------------------------------------
 
@@ -435,8 +442,7 @@ class Closer:
         found = list(body.graph.results)
         for i, (value, t) in enumerate(zip(found, carried, strict=False)):
             if value in self.never and value.type != t:
-                found[i] = body.plain("fail", [], {"message": "a value that cannot be computed", "types": (t,)},
-                                      types=[t]).results[0]
+                found[i] = _failing_like(body, self.never[value], (t,)).results[0]
         return tuple(found)
 
 
@@ -514,6 +520,18 @@ def _join_lists(tried: Type, got: Type) -> Type:
     if isinstance(a, TensorType) and isinstance(b, TensorType) and a.shape is None and b.shape is not None:
         return ListType(b, tried.length)
     return tried
+
+
+def _failing_like(builder: ClosingBuilder, fail: Node, types: tuple[Type, ...]) -> Node:
+    """What raises the error of `fail` where values of these types are wanted."""
+    return builder.plain("fail", [], {**fail.attrs, "types": types}, name=fail.name, origin=fail.origin, types=types)
+
+
+def _shape_text(t: Type, facts: Facts) -> str:
+    """A type with the first feeds' sizes, for a message."""
+    if not isinstance(t, TensorType) or t.shape is None:
+        return "TensorArray" if isinstance(t, ListType) else f"{t.dtype.name} of unknown rank"
+    return f"{t.dtype.name} {text(tuple(facts.value(d) for d in t.shape))}"
 
 
 def _runtime_words(message: str) -> str:
