@@ -532,7 +532,10 @@ def _converted(tensor: Tensor, value: Any) -> Any:
                             f"{tensor.dtype.name}. Try explicitly setting the type of the feed tensor to a larger type.")
     if tensor.dtype.kind == "s":
         return _bytes(np.asarray(value, dtype=object))
-    return np.asarray(value, dtype=dtype)
+    try:
+        return np.asarray(value, dtype=dtype)
+    except OverflowError as error:
+        raise ValueError(f"Cannot feed this value for Tensor {tensor.name!r} of {tensor.dtype.name}: {error}") from None
 
 
 def _bytes(texts: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,7 +54,7 @@ def _whole(shape: Any) -> Any:
 
 def filled_constant(unit: Any, sizes: Sequence[int], scope: str) -> Tensor:
     """A Const op full of one value."""
-    if np.prod(sizes, dtype=np.int64) <= _SMALL:
+    if math.prod(sizes) <= _SMALL:
         return constant_of(np.broadcast_to(unit, tuple(sizes)), scope)
     one = hidden_constant(unit, as_dtype(unit.dtype))
     return emit("broadcast", [one, hidden_constant(sizes, int64)], name=scope, type="Const")
@@ -135,6 +136,8 @@ def _counted(parts: list[Tensor], scope: str) -> Tensor:
     made = emit("range", parts, name=scope, type="Range")
     if parts[0].dtype.is_floating and all(each is not None for each in known):
         first, last, step = (float(each) for each in known)
+        if not all(np.isfinite(each) for each in (first, last, step)):
+            raise ValueError(f"start, limit and delta of range must be finite, but are {first}, {last}, {step}.")
         if (last - first) * step < 0:
             raise ValueError(f"Requires start <= limit when delta > 0 (and >= when delta < 0): {first}, {last}, {step}")
         made.set_shape([int(np.ceil(abs((last - first) / step)))])

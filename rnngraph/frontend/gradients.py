@@ -145,8 +145,8 @@ def _seed(y: Tensor, g: Any) -> Cotangent:
     if (y.dtype.is_floating or y.dtype.is_integer) and not (seed.dtype.is_floating or seed.dtype.is_integer):
         raise TypeError(f"Gradient type {seed.dtype.name} generated for tensor {y} of type {y.dtype.name} must be numeric")
     if seed.dtype != y.dtype:
-        raise TypeError(f"grad_ys for {y.name} has dtype {seed.dtype.name}, but the tensor has {y.dtype.name}; write "
-                        f"tf.cast(grad, tf.{y.dtype.name}).")
+        raise ValueError(f"grad_ys for {y.name} has dtype {seed.dtype.name}, but the tensor has {y.dtype.name}; write "
+                         f"tf.cast(grad, tf.{y.dtype.name}).")
     if not y.shape.is_compatible_with(seed.shape):
         raise ValueError(f"grad_ys for {y.name} has shape {seed.shape}, but the tensor has shape {y.shape}.")
     return seed.value

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph.frontend.convert import constant_of, convert_to_tensor, op_scope
+from rnngraph.frontend.expect import expect
 from rnngraph.frontend.graph import OVERLOADS, Tensor, emit
 from rnngraph.frontend.make import argument, hidden, hidden_constant, int_argument, known_int, pair, unary
 from rnngraph.frontend.reduce import reduce_sum
@@ -152,7 +153,7 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Tensor:
 
 
 def _equation(equation: str, count: int) -> tuple[list[str], str]:
-    text = equation.replace(" ", "")
+    text = expect(equation, str, "equation of einsum", "a string").replace(" ", "")
     match = re.fullmatch(r"([a-zA-Z]*(?:,[a-zA-Z]*)*)(?:->([a-zA-Z]*))?", text)
     if match is None:
         raise ValueError(f"Indices have incorrect format: {equation}; write it like 'ij,jk->ik'.")

@@ -47,6 +47,8 @@ class Names:
 
     def op(self, name: str) -> str:
         """The full name of a new op. Raises ValueError (phrases: `is not a valid node name`, `is already used`)."""
+        if not isinstance(name, str):
+            raise TypeError(f"The name of an op must be a string, but it is {name!r}.")
         if name and name[-1] == "/":
             full = name[:-1]
             if full in self.used and full in self.literal:

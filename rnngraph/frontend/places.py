@@ -16,6 +16,7 @@ from rnngraph.ir.graph import Frame
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _STANDARD = sysconfig.get_path("stdlib") + os.sep
+_SCRIPTS = sysconfig.get_path("scripts") + os.sep
 _INSTALLED = tuple(f"{os.sep}{folder}{os.sep}" for folder in ("site-packages", "dist-packages"))
 
 
@@ -31,6 +32,10 @@ def _installed(file: str) -> bool:
     return any(folder in file for folder in _INSTALLED)
 
 
+def _starter(file: str) -> bool:
+    return _installed(file) or file.startswith(_SCRIPTS)
+
+
 def _standard(file: str) -> bool:
     return file.startswith("<frozen ") or (file.startswith(_STANDARD) and not _installed(file))
 
@@ -39,7 +44,7 @@ def _users(frames: list[FrameType]) -> tuple[Frame, ...]:
     """The user's ones of frames given innermost first, outermost first."""
     found = [Frame(f.f_code.co_filename, f.f_lineno, f.f_code.co_name) for f in reversed(frames)
              if not _standard(f.f_code.co_filename)]
-    start = next((i for i, f in enumerate(found) if not _installed(f.file)), 0)
+    start = next((i for i, f in enumerate(found) if not _starter(f.file)), 0)
     return tuple(found[start:])
 
 

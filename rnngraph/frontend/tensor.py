@@ -263,6 +263,8 @@ def evaluate(item: Tensor | Operation, feed_dict: Mapping[Any, Any] | None, sess
         if session.graph is not item.graph:
             raise ValueError("Cannot use the default session to evaluate this: its graph is different from the "
                              "session's graph. Pass an explicit session to `eval(session=sess)`.")
+    elif not hasattr(session, "run") or not hasattr(session, "graph"):
+        raise TypeError(f"session must be a tf.Session, but it is {session!r}.")
     elif session.graph is not item.graph:
         raise ValueError("Cannot use the given session to evaluate this: its graph is different from the element's.")
     return session.run(item, feed_dict)

@@ -185,6 +185,7 @@ class TensorArray:
             value, lengths = self._value(value), convert_to_tensor(lengths)
             if value.shape.ndims == 0:
                 raise ValueError(f"The value must be at least a vector, but it is the scalar {value}.")
+            lengths.shape.assert_has_rank(1)
             known = constant_value(lengths)
             if value.shape.ndims is not None and known is not None and len(set(known.tolist())) == 1:
                 self._learn(TensorShape([int(known[0]), *value.shape.as_list()[1:]]))

@@ -271,6 +271,8 @@ class Variable:
         session = session if session is not None else get_default_session()
         if session is None:
             raise ValueError("Either session argument should be provided or default session should be established")
+        if not hasattr(session, "load_variable"):
+            raise TypeError(f"session must be a tf.Session, but it is {session!r}.")
         array = np.asarray(value, self.dtype.numpy)
         if not self.shape.is_compatible_with(array.shape):
             raise ValueError(f"Cannot feed value of shape {array.shape} for Tensor '{self.name}', which has shape "

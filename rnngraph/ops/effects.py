@@ -136,6 +136,8 @@ def _returned(i: int, value: Any, dtype: Any) -> Any:
     array = np.asarray(value)
     if dtype.kind == "s":
         return _bytes(array)
+    if array.dtype == object:
+        raise errors.UnimplementedError(None, None, f"Unsupported object type {type(value).__name__}")
     if isinstance(value, (np.ndarray, np.generic)) and array.dtype != dtype.numpy:
         raise invalid(f"{i}-th value returned by the function of py_func is {array.dtype}, but expects {dtype.name}")
     return array.astype(dtype.numpy)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 
-def fed(tf, make, *values, dtype=None):
+def fed(tf, make, *values):
     """What `make` builds of placeholders without static shapes, and the feeds."""
     arrays = [np.asarray(v) for v in values]
     holders = [tf.placeholder(tf.as_dtype(np.float32 if a.dtype == np.float64 else a.dtype)) for a in arrays]
-    return make(*holders), dict(zip(holders, arrays))
+    return make(*holders), dict(zip(holders, arrays, strict=True))
 
 
 def sized(tf, make, *values):
@@ -17,7 +17,7 @@ def sized(tf, make, *values):
     arrays = [np.asarray(v) for v in values]
     holders = [tf.placeholder(tf.as_dtype(np.float32 if a.dtype == np.float64 else a.dtype), [None] * a.ndim)
                for a in arrays]
-    return make(*holders), dict(zip(holders, arrays))
+    return make(*holders), dict(zip(holders, arrays, strict=True))
 
 
 def f(*shape):
@@ -56,7 +56,7 @@ OPS = [
     ("reshape, two unknowns", lambda tf: sized(tf, tf.reshape, f(2, 3), i(-1, -1)), "InvalidArgumentError", "-1"),
     ("reshape, negative", lambda tf: sized(tf, tf.reshape, f(2, 3), i(-2, 3)), "InvalidArgumentError", "-2"),
     ("reshape, not a divisor", lambda tf: sized(tf, lambda a: tf.reshape(a, [4, -1]), f(2, 3)), "InvalidArgumentError", "4"),
-    ("transpose, perm fed", lambda tf: sized(tf, tf.transpose, f(2, 3), i(0, 0)), "InvalidArgumentError", ""),
+    ("transpose, perm fed", lambda tf: sized(tf, tf.transpose, f(2, 3), i(0, 0)), "NotImplementedError", ""),
     ("squeeze, not one", lambda tf: sized(tf, lambda a: tf.squeeze(a, [0]), f(2, 3)), "InvalidArgumentError", "2"),
     ("split, indivisible", lambda tf: sized(tf, lambda a: tf.split(a, 2, 1), f(2, 3)), "InvalidArgumentError", "2"),
     ("split, sum", lambda tf: sized(tf, lambda a: tf.split(a, [1, 1], 1), f(2, 3)), "InvalidArgumentError", ""),
@@ -69,7 +69,7 @@ OPS = [
     ("one_hot, negative depth", lambda tf: sized(tf, lambda n: tf.one_hot([1], n), np.int32(-3)), "InvalidArgumentError",
      "-3"),
     ("pad, negative", lambda tf: sized(tf, tf.pad, f(2), np.array([[-1, 1]], np.int32)), "InvalidArgumentError", "-1"),
-    ("reverse, axis fed", lambda tf: sized(tf, tf.reverse, f(2, 3), i(5)), "InvalidArgumentError", "5"),
+    ("reverse, axis fed", lambda tf: sized(tf, tf.reverse, f(2, 3), i(5)), "NotImplementedError", "only at run time"),
     ("reverse_sequence, too long", lambda tf: sized(tf, lambda a, n: tf.reverse_sequence(a, n, 1, 0), f(2, 3), i(1, 5)),
      "InvalidArgumentError", "seq_lens(1)"),
     ("reverse_sequence, negative", lambda tf: sized(tf, lambda a, n: tf.reverse_sequence(a, n, 1, 0), f(2, 3), i(-1, 2)),
@@ -93,7 +93,7 @@ OPS = [
     ("embedding, out of range", lambda tf: sized(tf, tf.nn.embedding_lookup, f(3, 2), i(1, 3)), "InvalidArgumentError",
      "indices[1] = 3 is not in [0, 3)"),
     ("argmax of nothing", lambda tf: sized(tf, lambda a: tf.argmax(a, 0), f(0, 2)), "InvalidArgumentError", "empty"),
-    ("reduce_sum, axis fed", lambda tf: sized(tf, tf.reduce_sum, f(2, 3), np.int32(5)), "InvalidArgumentError", "5"),
+    ("reduce_sum, axis fed", lambda tf: sized(tf, tf.reduce_sum, f(2, 3), np.int32(5)), "NotImplementedError", "only at run time"),
     ("top_k, too many", lambda tf: sized(tf, lambda a: tf.nn.top_k(a, 5), f(2)), "InvalidArgumentError", "5"),
     ("sparse labels, out of range", lambda tf: sized(
         tf, lambda n, a: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=n, logits=a), i(0, 7), f(2, 3)),
@@ -129,16 +129,12 @@ OPS = [
      "loss"),
     ("string_to_number", lambda tf: (tf.placeholder(tf.float32, name="never") + 1.0, {}), "InvalidArgumentError",
      "You must feed a value for placeholder tensor 'never'"),
-    ("placeholder in a loop", lambda tf: (tf.while_loop(lambda n: n < 3, lambda n: n + tf.placeholder(tf.int32), [0]), {}),
+    ("placeholder in a loop", lambda tf: (tf.while_loop(lambda n: n < 3, lambda n: n + tf.placeholder(tf.int32, []), [0]), {}),
      "InvalidArgumentError", "You must feed"),
     ("gradient of a bad product", lambda tf: sized(tf, lambda a, b: tf.gradients(tf.matmul(a, b), [a, b]), f(2, 10),
                                                    f(12, 4)), "InvalidArgumentError", "10"),
     ("gradient of a bad sum", lambda tf: sized(tf, lambda a, b: tf.gradients(tf.exp(a + b), [a, b]), f(2, 3), f(4)),
      "InvalidArgumentError", "Incompatible shapes"),
-    ("gradient of a bad gather", lambda tf: sized(tf, lambda a, n: tf.gradients(tf.gather(a, n), a)[0].values, f(3, 2),
-                                                  i(7)), "none", ""),
-    ("gradient, grad_ys size", lambda tf: sized(tf, lambda a, g: tf.gradients(tf.tanh(a), a, g), f(2), f(3)),
-     "InvalidArgumentError", "3"),
 ]
 
 
@@ -164,15 +160,15 @@ PY_FUNC = [
     ("MemoryError", lambda tf: sized(tf, lambda a: tf.py_func(_raises(MemoryError("full")), [a], tf.float32), f(2)),
      "ResourceExhaustedError", "full"),
     ("OpError", lambda tf: sized(tf, lambda a: tf.py_func(_raises(tf.errors.OpError(None, None, "own", 3)), [a],
-                                                        tf.float32), f(2)), "UnknownError|OpError", "own"),
+                                                        tf.float32), f(2)), "OpError", "own"),
     ("dtype", lambda tf: sized(tf, lambda a: tf.py_func(lambda x: x.astype(np.float64), [a], tf.float32), f(2)),
      "InvalidArgumentError", "expects float"),
     ("None", lambda tf: sized(tf, lambda a: tf.py_func(lambda x: None, [a], tf.float32), f(2)),
-     "InvalidArgumentError|UnimplementedError", ""),
+     "InvalidArgumentError", ""),
     ("count", lambda tf: sized(tf, lambda a: tf.py_func(lambda x: x, [a], [tf.float32, tf.float32]), f(2)),
      "InvalidArgumentError", ""),
     ("object", lambda tf: sized(tf, lambda a: tf.py_func(lambda x: object(), [a], tf.float32), f(2)),
-     "UnimplementedError|InvalidArgumentError", ""),
+     "InvalidArgumentError", ""),
     ("wrong shape downstream", lambda tf: sized(tf, lambda a: tf.matmul(
         tf.py_func(lambda x: x, [a], tf.float32), tf.ones([3, 2])), f(2)), "InvalidArgumentError", ""),
     ("wrong number of arguments", lambda tf: sized(tf, lambda a: tf.py_func(lambda x, y: x, [a], tf.float32), f(2)),
@@ -247,9 +243,6 @@ LOOPS = [
     ("dynamic_rnn, lengths count", lambda tf: sized(tf, lambda x, n: tf.nn.dynamic_rnn(
         tf.nn.rnn_cell.BasicRNNCell(4), x, n, dtype=tf.float32)[0] if x.set_shape([None, None, 3]) is None else None,
         f(2, 5, 3), i(1, 2, 3)), "InvalidArgumentError", "sequence_length"),
-    ("dynamic_rnn, lengths too long", lambda tf: sized(tf, lambda x, n: tf.nn.dynamic_rnn(
-        tf.nn.rnn_cell.BasicRNNCell(4), x, n, dtype=tf.float32)[0] if x.set_shape([None, None, 3]) is None else None,
-        f(2, 5, 3), i(9, 2)), "none", ""),
     ("bidirectional, lengths too long", lambda tf: sized(tf, lambda x, n: tf.nn.bidirectional_dynamic_rnn(
         tf.nn.rnn_cell.BasicRNNCell(4), tf.nn.rnn_cell.BasicRNNCell(4), x, n, dtype=tf.float32)[0][1]
         if x.set_shape([None, None, 3]) is None else None, f(2, 5, 3), i(9, 2)), "InvalidArgumentError", "seq_lens(0)"),

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 from rnngraph.frontend import array, convert, nest
 from rnngraph.frontend.graph import Tensor
 from rnngraph.frontend.layers_base import Layer
-from rnngraph.frontend.nest import Nest
 from rnngraph.frontend.make import known_int
+from rnngraph.frontend.nest import Nest
 from rnngraph.frontend.scope import get_variable_scope, name_scope, variable_scope
 from rnngraph.frontend.shapes import TensorShape, as_shape
 from rnngraph.ir.types import DType, as_dtype
@@ -61,7 +61,7 @@ def size_shape(size: Any, what: str) -> list[int]:
 
     Raises ValueError where a size is not known.
     """
-    shape = as_shape(size).as_list() if isinstance(size, TensorShape) else [int(size)]
+    shape = as_shape(size if isinstance(size, TensorShape) else [size]).as_list()
     known = [d for d in shape if d is not None]
     if len(known) != len(shape):
         raise ValueError(f"{what} must be fully defined, got {size}: use an int, or a TensorShape without None")
