@@ -324,7 +324,7 @@ class Graph:
     def _waited(self, value: Value) -> Node:
         """A node that needs this one result of a loop or branch."""
         if value not in self._anchors:
-            origin = Origin(user_line(), self._names.scope)
+            origin = Origin(self.places.here(), self._names.scope)
             self._anchors[value] = self._builder_for(value).node("identity", [value], origin=origin)
         return self._anchors[value]
 

@@ -184,8 +184,9 @@ class Tensor:
             wanted = tuple(merged.as_list())
             if t.shape is None or any(w is not None and w != d for w, d in zip(wanted, t.shape, strict=True)):
                 graph = self.graph
-                self.value = graph._builder_for(self.value).node(
-                    "refine", [self.value], {"shape": wanted}, origin=Origin(graph.places.here())).results[0]
+                origin = Origin(graph.places.here(), graph.get_name_scope(), self.op.name)
+                builder = graph._builder_for(self.value)
+                self.value = builder.node("refine", [self.value], {"shape": wanted}, origin=origin).results[0]
                 graph._tensors[self.value] = self
         self._shape = merged
 

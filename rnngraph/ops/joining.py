@@ -233,15 +233,18 @@ composite("split", "x", "Parts along `axis`: `num` equal ones, or of these `size
 # --- tile --------------------------------------------------------------------------------------------------------
 
 
-def _multiples(site: Site, what: str) -> Shape:
-    x, times = site.tensor(0), spelled(site, 1, f"the multiples of {what}")
+def _multiples(site: Site) -> Shape:
+    x, times = site.tensor(0), spelled(site, 1, "the multiples")
     if x.shape is not None and times is not None and len(x.shape) != len(times):
-        raise ValueError(f"Shape must be rank {len(times)} but is rank {len(x.shape)} for {what}.")
+        raise ValueError(f"Shape must be rank {len(times)} but is rank {len(x.shape)}.")
+    for i, m in enumerate(times or ()):
+        if isinstance(m, int) and m < 0:
+            raise ValueError(f"Expected multiples[{i}] >= 0, but got {m}.")
     return times
 
 
 def _tile_type(site: Site) -> TensorType:
-    x, times = site.tensor(0), _multiples(site, "tile")
+    x, times = site.tensor(0), _multiples(site)
     if times is None:
         return x if x.shape is None else x.with_shape(tuple(site.sizes.fresh("n") for _ in x.shape))
     known = [sure(site.sizes, m) for m in times]
@@ -250,7 +253,7 @@ def _tile_type(site: Site) -> TensorType:
 
 
 def _untile_type(site: Site) -> TensorType:
-    _multiples(site, "untile")
+    _multiples(site)
     return site.tensor(0).with_shape(vector_shape(site, 2, "the shape of untile"))
 
 

@@ -134,10 +134,7 @@ def _result_shape(site: Site, shape: Sequence[Dim], found: Sequence[Cut]) -> Sha
     for i, (d, cut) in enumerate(zip(shape, found, strict=True)):
         if cut.drop:
             if cut.start is not None:
-                message = "slice index out of bounds: an axis of {1} elements is wanted, but it has {0}"
-                if isinstance(cut.start, int):
-                    message = f"slice index {cut.start} of dimension {i} out of bounds."
-                site.sizes.at_least(d, add(cut.start, 1), message)
+                site.sizes.at_least(sub(d, 1), cut.start, f"slice index {{1}} of dimension {i} out of bounds.")
                 site.sizes.at_least(cut.start, 0, "slice index {0} out of bounds")
         elif cut.size is None and d is not None:
             sizes.append(site.sizes.fresh("n"))

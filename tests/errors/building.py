@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 ARRAYS = [
     ("matmul, inner sizes", lambda tf: tf.matmul(tf.zeros([2, 10]), tf.zeros([12, 4])), "ValueError", "10 and 12"),
     ("matmul, rank 1", lambda tf: tf.matmul(tf.zeros([3]), tf.zeros([3, 4])), "ValueError", "rank"),
@@ -114,7 +112,7 @@ SHAPING = [
     ("concat, ranks", lambda tf: tf.concat([tf.zeros([2, 3]), tf.zeros([2])], 0), "ValueError", "rank"),
     ("concat, dtypes", lambda tf: tf.concat([tf.zeros([2]), tf.zeros([2], tf.int32)], 0), "TypeError", "int32"),
     ("concat, axis", lambda tf: tf.concat([tf.zeros([2]), tf.zeros([2])], 3), "ValueError", "3"),
-    ("concat, axis None", lambda tf: tf.concat([tf.zeros([2]), tf.zeros([2])], None), "TypeError", "None"),
+    ("concat, axis None", lambda tf: tf.concat([tf.zeros([2]), tf.zeros([2])], None), "ValueError", "None"),
     ("concat, axis float", lambda tf: tf.concat([tf.zeros([2]), tf.zeros([2])], 0.5), "TypeError", ""),
     ("concat, empty", lambda tf: tf.concat([], 0), "ValueError", ""),
     ("concat, swapped", lambda tf: tf.concat(0, [tf.zeros([2]), tf.zeros([2])]), "TypeError", ""),
@@ -134,10 +132,10 @@ SHAPING = [
     ("split, zero", lambda tf: tf.split(tf.zeros([2, 6]), 0, 1), "ValueError", "0"),
     ("split, negative", lambda tf: tf.split(tf.zeros([2, 6]), -2, 1), "ValueError", "-2"),
     ("split, float", lambda tf: tf.split(tf.zeros([2, 6]), 2.5, 1), "TypeError", ""),
-    ("split, None", lambda tf: tf.split(tf.zeros([2, 6]), None, 1), "TypeError", "None"),
+    ("split, None", lambda tf: tf.split(tf.zeros([2, 6]), None, 1), "ValueError", "None"),
     ("split, swapped", lambda tf: tf.split(1, 2, tf.zeros([2, 6])), "TypeError", ""),
     ("tile, multiples", lambda tf: tf.tile(tf.zeros([2, 3]), [2]), "ValueError", ""),
-    ("tile, negative", lambda tf: tf.tile(tf.zeros([2]), [-1]), "ValueError", "must be >= 0"),
+    ("tile, negative", lambda tf: tf.tile(tf.zeros([2]), [-1]), "ValueError", "-1"),
     ("tile, floats", lambda tf: tf.tile(tf.zeros([2]), [1.5]), "TypeError", "float"),
     ("pad, paddings", lambda tf: tf.pad(tf.zeros([2, 3]), [[1, 1]]), "ValueError", ""),
     ("pad, negative", lambda tf: tf.pad(tf.zeros([2]), [[-1, 1]]), "ValueError", "-1"),
@@ -179,7 +177,6 @@ SHAPING = [
     ("bool of a tensor", lambda tf: bool(tf.zeros([])), "TypeError", "bool"),
     ("iterate a tensor", lambda tf: list(tf.zeros([2])), "TypeError", "iterable"),
     ("int of a tensor", lambda tf: int(tf.zeros([])), "TypeError", ""),
-    ("np.array of a tensor", lambda tf: np.zeros([2])[tf.zeros([], tf.int32)], "IndexError", ""),
     ("in", lambda tf: 1 in tf.zeros([2]), "TypeError", ""),
 ]
 

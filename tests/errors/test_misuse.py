@@ -22,7 +22,8 @@ PLAIN = (ValueError, TypeError, NotImplementedError, RuntimeError)
 LOOKED_UP = {"unknown tensor name": KeyError, "unknown op name": KeyError, "no registered gradient twice": KeyError,
              "TensorShape, index": IndexError}
 # The representations of sizes, types, values and nodes of the IR, and its words.
-INSIDE = re.compile(r"\w#\d|Expr\(|TensorType\(|DType\(|<Value|<Node|\boperands? \d|\bletter '|\bcontract\b|op '[a-z]+_[a-z_]+'")
+INSIDE = re.compile(r"\w#\d|Expr\(|TensorType\(|DType\(|<Value|<Node|\boperands? \d|\bletter '|'contract' |"
+                    r"op '[a-z]+_[a-z_]+'")
 
 
 def cases(module: ModuleType) -> Iterator[Any]:

@@ -24,8 +24,9 @@ from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, sub, substitute, symbo
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols, row_type
-from rnngraph.ops.shapes import nonnegative, text
+from rnngraph.ops.shapes import nonnegative
 from rnngraph.passes.close.facts import Conflict, Facts, Learned
+from rnngraph.passes.close.failures import failing_like, quoted, runtime_words, shape_text
 
 
 class Made(NamedTuple):
@@ -223,11 +224,6 @@ class ClosingBuilder(Builder):
         return common
 
 
-def quoted(text: str) -> str:
-    """Text that `str.format` gives back as it is."""
-    return text.replace("{", "{{").replace("}", "}}")
-
-
 def _full(op: OpDef, attrs: Mapping[str, Any] | None) -> Mapping[str, Any]:
     given = attrs or {}
     return {k: given.get(k, a.default) for k, a in op.attrs.items()}
@@ -288,7 +284,7 @@ class Closer:
         except Conflict as conflict:
             made = self.failing(builder, node, str(conflict))
         except ValueError as error:
-            made = self.failing(builder, node, _runtime_words(str(error)))
+            made = self.failing(builder, node, runtime_words(str(error)))
         found: Sequence[Value] = made.results
         return found
 
@@ -329,8 +325,8 @@ class Closer:
         types = tuple(map_dims(v.type, lambda d: d if isinstance(d, int) else 0) for v in node.results)
         blamed = self.blamed(node)
         if blamed is not None:
-            return _failing_like(builder, blamed, types)
-        shapes = [_shape_text(self.values[v].type, self.facts) for v in node.operands]
+            return failing_like(builder, blamed, types)
+        shapes = [shape_text(self.values[v].type, self.facts) for v in node.operands]
         attrs = {"message": with_inputs(message, shapes), "types": types}
         return builder.plain("fail", [], attrs, name=node.name, origin=node.origin, types=types)
 
@@ -442,7 +438,7 @@ class Closer:
         found = list(body.graph.results)
         for i, (value, t) in enumerate(zip(found, carried, strict=False)):
             if value in self.never and value.type != t:
-                found[i] = _failing_like(body, self.never[value], (t,)).results[0]
+                found[i] = failing_like(body, self.never[value], (t,)).results[0]
         return tuple(found)
 
 
@@ -520,22 +516,6 @@ def _join_lists(tried: Type, got: Type) -> Type:
     if isinstance(a, TensorType) and isinstance(b, TensorType) and a.shape is None and b.shape is not None:
         return ListType(b, tried.length)
     return tried
-
-
-def _failing_like(builder: ClosingBuilder, fail: Node, types: tuple[Type, ...]) -> Node:
-    """What raises the error of `fail` where values of these types are wanted."""
-    return builder.plain("fail", [], {**fail.attrs, "types": types}, name=fail.name, origin=fail.origin, types=types)
-
-
-def _shape_text(t: Type, facts: Facts) -> str:
-    """A type with the first feeds' sizes, for a message."""
-    if not isinstance(t, TensorType) or t.shape is None:
-        return "TensorArray" if isinstance(t, ListType) else f"{t.dtype.name} of unknown rank"
-    return f"{t.dtype.name} {text(tuple(facts.value(d) for d in t.shape))}"
-
-
-def _runtime_words(message: str) -> str:
-    return message if "Incompatible shapes" in message else f"Incompatible shapes: {message}"
 
 
 def settle(graph: Graph, params: Sequence[Type], contents: Sequence[Any], samples: Mapping[Symbol, int]) -> tuple[Graph, Facts]:
