@@ -2,17 +2,17 @@
 
     fetches, feeds -> elements -> (cut, twins, prune: once a fetch set) -> (close, compile: once a guard pattern) -> call
 
-Variables are NumPy arrays in a store; their new values are committed after the last step that can fail.
+Variables are NumPy arrays in a store, a dictionary that nobody changes: a commit puts another in its place, after the
+last step that can fail. So a run that took the store once reads all its variables from one commit.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from rnngraph.frontend.names import op_type
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.op import Effect
 from rnngraph.ir.types import RefType
+from rnngraph.locks import ForkLock, Several
 from rnngraph.passes.close.driver import Closed, Opened, bind, close, counts, open_part
 from rnngraph.passes.close.prune import Target
 from rnngraph.runtime.interface import Executable, Options, Report
@@ -55,16 +56,19 @@ class GPUOptions:
             setattr(self, key, value)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Variant:
     """One executable of a fetch set: for a pattern of sizes and of variables that have values."""
 
+    present: frozenset[str]
     closed: Closed
     run: Executable
+    writers: tuple[ForkLock, ...]
+    """One a variable that is written: runs that write the same one follow each other."""
 
-    def fits(self, arrays: Sequence[Any], store: Mapping[str, Any]) -> bool:
-        """Whether the guards hold for these feeds and variables."""
-        if any(k not in store for k in self.closed.read):
+    def fits(self, present: frozenset[str], arrays: Sequence[Any], store: Mapping[str, Any]) -> bool:
+        """Whether the guards hold for these feeds and variables. `present`: those of the fetch set that have values."""
+        if self.present != present or any(k not in store for k in self.closed.read):
             return False
         if any(c is None and counts(t, a) for t, c, a in zip(self.closed.types, self.closed.contents, arrays,
                                                             strict=False)):
@@ -96,13 +100,22 @@ def _names(fetched: Sequence[Target]) -> str:
     return ", ".join(map(repr, names[:3])) + more if names else "a fetch"
 
 
-@dataclass
 class _Prepared:
     """A fetch set: its open part, and the executables made so far."""
 
-    opened: Opened
-    names: str
-    variants: list[tuple[frozenset[str], _Variant]] = field(default_factory=list)
+    def __init__(self, opened: Opened, names: str) -> None:
+        self.opened = opened
+        self.names = names
+        self.variants: tuple[_Variant, ...] = ()
+
+    def fitting(self, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant | None:
+        """The executable for these feeds and variables, if there is one."""
+        present = self.present(store)
+        return next((v for v in self.variants if v.fits(present, arrays, store)), None)
+
+    def present(self, store: Mapping[str, Any]) -> frozenset[str]:
+        """The variables of the fetch set that have values."""
+        return frozenset(k for k in self.opened.keys if k in store)
 
 
 class BaseSession:
@@ -127,8 +140,9 @@ class BaseSession:
         self._prepared: dict[Any, _Prepared] = {}
         self._runs = itertools.count()
         self._closed = False
-        self._lock = threading.RLock()
-        self._writers: dict[str, threading.RLock] = {}
+        self._compiling = ForkLock()
+        self._committing = ForkLock()
+        self._writers: dict[str, ForkLock] = {}
 
     # --- properties ---------------------------------------------------------------------------------------------
 
@@ -149,9 +163,10 @@ class BaseSession:
 
     def close(self) -> None:
         """Forget everything; later runs raise RuntimeError."""
-        self._closed = True
+        with self._committing.lock:
+            self._closed = True
+            self._store = {}
         self._prepared.clear()
-        self._store.clear()
 
     def as_default(self) -> _AsDefault:
         """A context in which this is the default session; it is not closed at the end."""
@@ -184,63 +199,76 @@ class BaseSession:
 
     def _compute(self, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value],
                  arrays: Sequence[Any]) -> list[Any]:
-        store: Mapping[str, Any] = self._store
         # A fed variable is one whose value is another for this run.
         overrides = {_variable_key(v): a for v, a in zip(feeds, arrays, strict=True) if isinstance(v.type, RefType)}
         if overrides:
             plain = [(v, a) for v, a in zip(feeds, arrays, strict=True) if not isinstance(v.type, RefType)]
             feeds, arrays = [v for v, _ in plain], [a for _, a in plain]
-            store = {**store, **overrides}
         prepared = self._prepare(values, targets, feeds)
-        variant = self._variant(prepared, arrays, store)
-        return self._call(variant, arrays, store, len(values))
+        results = None
+        while results is None:
+            base = self._store
+            variant = self._variant(prepared, arrays, _with(base, overrides))
+            results = self._call(prepared, variant, arrays, base, overrides, len(values))
+        return results
 
     def _prepare(self, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value]) -> _Prepared:
         key = (tuple(values), tuple(targets), tuple(feeds))
         found = self._prepared.get(key)
         if found is None:
-            with self._lock:
+            with self._compiling.lock:
                 try:
-                    opened = open_part(self._graph.ir, values, targets, feeds)
+                    found = self._prepared.get(key) or _Prepared(open_part(self._graph.ir, values, targets, feeds),
+                                                                 _names([*values, *targets]))
                 except errors.OpError as error:
                     raise self._described(error) from None
-                found = self._prepared.setdefault(key, _Prepared(opened, _names([*values, *targets])))
+                self._prepared[key] = found
         return found
 
     def _variant(self, prepared: _Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant:
-        present = frozenset(k for k in prepared.opened.keys if k in store)
-        for known, variant in prepared.variants:
-            if known == present and variant.fits(arrays, store):
-                return variant
-        with self._lock:
-            start = time.monotonic()
-            try:
-                closed = close(prepared.opened, arrays, store)
-            except errors.OpError as error:
-                raise self._described(error) from None
-            variant = _Variant(closed, self._backend.compile(closed.graph, self._options))
-            prepared.variants.insert(0, (present, variant))
-            seconds = time.monotonic() - start
+        """The executable for these feeds and variables. Threads that miss the same one wait while the first compiles it;
+        if that fails or is interrupted, the next one tries."""
+        found = prepared.fitting(arrays, store)
+        if found is None:
+            with self._compiling.lock:
+                found = prepared.fitting(arrays, store)
+                if found is None:
+                    found = self._compile(prepared, arrays, store)
+                    prepared.variants = (found, *prepared.variants)
+        return found
+
+    def _compile(self, prepared: _Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant:
+        start = time.monotonic()
+        try:
+            closed = close(prepared.opened, arrays, store)
+        except errors.OpError as error:
+            raise self._described(error) from None
+        writers = tuple(self._writers.setdefault(k, ForkLock()) for k in sorted(closed.written))
+        run = self._backend.compile(closed.graph, self._options)
+        seconds = time.monotonic() - start
         if seconds > SLOW:
             compat.logging.warning("compiling what gives %s took %.1f s; later runs of it start at once", prepared.names,
                                    seconds)
-        return variant
+        return _Variant(prepared.present(store), closed, run, writers)
 
-    def _call(self, variant: _Variant, arrays: Sequence[Any], store: Mapping[str, Any], count: int) -> list[Any]:
-        closed = variant.closed
-        locks = [self._writers.setdefault(k, threading.RLock()) for k in sorted(closed.written)]
-        for lock in locks:
-            lock.acquire()
+    def _call(self, prepared: _Prepared, variant: _Variant, arrays: Sequence[Any], base: Mapping[str, Any],
+              overrides: Mapping[str, Any], count: int) -> list[Any] | None:
+        """Run, and commit. None if another run has since `base` given variables other sizes."""
+        locks = Several([w.lock for w in variant.writers])
         try:
-            inputs = [*arrays, *(store[k] for k in closed.read), np.int64(next(self._runs))]
+            locks.take()
+            current = self._store
+            store = _with(current, overrides)
+            if current is not base and not variant.fits(prepared.present(store), arrays, store):
+                return None
+            closed = variant.closed
             try:
-                results = variant.run(inputs)
+                results = variant.run([*arrays, *(store[k] for k in closed.read), np.int64(next(self._runs))])
             except errors.OpError as error:
                 raise self._described(error) from None
             self._commit(closed.written, results[count:], results[:count])
         finally:
-            for lock in reversed(locks):
-                lock.release()
+            locks.give_back()
         return results[:count]
 
     def _commit(self, keys: Sequence[str], values: Sequence[Any], fetched: Sequence[Any]) -> None:
@@ -253,7 +281,14 @@ class BaseSession:
         for key, value in zip(keys, values, strict=True):
             new[key] = np.array(value) if id(value) in taken else np.asarray(value)
             taken.add(id(value))
-        self._store.update(new)
+        if new:
+            self._replace(new)
+
+    def _replace(self, new: Mapping[str, Any]) -> None:
+        """Another store, with these values. A session that was closed meanwhile stays empty."""
+        with self._committing.lock:
+            if not self._closed:
+                self._store = {**self._store, **new}
 
     def _described(self, error: errors.OpError) -> errors.OpError:
         """The error with the user's op on it, by TensorFlow's name and type."""
@@ -307,7 +342,7 @@ class BaseSession:
     def load_variables(self, values: Mapping[str, Any]) -> None:
         """Set variables' values in this session, all in one step that a signal cannot split."""
         self._check_open()
-        self._store.update({key: np.array(value) for key, value in values.items()})
+        self._replace({key: np.array(value) for key, value in values.items()})
 
     def partial_run(self, *args: Any, **kwargs: Any) -> Any:
         """Not offered."""
@@ -318,6 +353,10 @@ class BaseSession:
     def list_devices(self) -> list[Any]:
         """No devices are listed: everything runs on the CPU."""
         return []
+
+
+def _with(store: Mapping[str, Any], overrides: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**store, **overrides} if overrides else store
 
 
 def _variable_key(ref: Value) -> str:
@@ -533,9 +572,11 @@ def _converted(tensor: Tensor, value: Any) -> Any:
     if tensor.dtype.kind == "s":
         return _bytes(np.asarray(value, dtype=object))
     try:
-        return np.asarray(value, dtype=dtype)
+        array = np.asarray(value, dtype=dtype)
     except OverflowError as error:
         raise ValueError(f"Cannot feed this value for Tensor {tensor.name!r} of {tensor.dtype.name}: {error}") from None
+    # Such arrays may be sizes, which are read here and there in a run: another thread may change the caller's meanwhile.
+    return np.array(array) if array.ndim <= 1 and tensor.dtype.is_integer else array
 
 
 def _bytes(texts: Any) -> Any:

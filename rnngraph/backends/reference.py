@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from rnngraph.ir.binders import require_bound
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.sizes import Symbol
+from rnngraph.ir.verify import verify
 from rnngraph.ops.interpreter import Machine, bind, param_symbols
 from rnngraph.runtime.interface import Options, Report, StepReport
 
@@ -50,6 +52,8 @@ class ReferenceEngine:
 
     def compile(self, graph: Graph, options: Options) -> ReferenceExecutable:
         """An executable of a closed graph. Raises InternalError for one that uses a size that nothing binds."""
+        if os.environ.get("RNNGRAPH_VERIFY") == "1":
+            verify(graph, closed=True)
         require_bound(graph)
         return ReferenceExecutable(graph)
 

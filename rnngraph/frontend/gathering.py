@@ -130,9 +130,12 @@ def boolean_mask(tensor: Any, mask: Any, name: str = "boolean_mask") -> Tensor:
         flat = hidden(chosen, "reshape", chosen, hidden_constant([-1], int32, chosen))
         places = hidden(chosen, "squeeze", hidden(chosen, "where_indices", flat), axes=(1,))
         shape = hidden(x, "shape", x)
-        bounds = [hidden_constant([each], int32, x) for each in (rank, 0, 1)]
-        rest = hidden(x, "strided_slice", shape, *bounds, end_mask=1)
-        rows = hidden(x, "reshape", x, hidden(x, "concat", hidden_constant([-1], int32, x), rest, axis=0))
+        zero, border, one = (hidden_constant([each], int32, x) for each in (0, rank, 1))
+        covered = hidden(x, "strided_slice", shape, zero, border, one)
+        rest = hidden(x, "strided_slice", shape, border, zero, one, end_mask=1)
+        # No -1: what is empty has no rest that could be told.
+        count = hidden(x, "reduce_prod", covered, axes=(0,), keep=True)
+        rows = hidden(x, "reshape", x, hidden(x, "concat", count, rest, axis=0))
         made = emit("take", [rows, places], {"axis": 0}, name="Gather", type="Gather")
         made.op.inputs = [x, chosen]
         return made

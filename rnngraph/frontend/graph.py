@@ -25,6 +25,7 @@ from rnngraph.ir import graph as ir
 from rnngraph.ir.graph import Builder, Node, Origin, Value
 from rnngraph.ir.op import OpDef, lookup
 from rnngraph.ir.types import ListType, RefType, Type
+from rnngraph.locks import ForkLock
 from rnngraph.ops.shapes import text
 
 
@@ -90,7 +91,7 @@ class Graph:
         self._seed: int | None = None
         self._origin: Origin | None = None
         self._finalized = False
-        self._lock = threading.RLock()
+        self._building = ForkLock()
         self.states: dict[str, Any] = {}
         """Room for other frontend modules: variable scope state, layer counters, ..."""
 
@@ -160,7 +161,7 @@ class Graph:
         definition = op if isinstance(op, OpDef) else lookup(op)
         kind = type or op_type(definition.name)
         values = [t.value if isinstance(t, Tensor) else t for t in inputs]
-        with self._lock:
+        with self._building.lock:
             builder = self.builder
             reserved = self._names.op(name or kind)
             try:

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rnngraph.ir.op import Content, OpDef, Site, lookup
+from rnngraph.ir.op import Composite, Content, OpDef, Site, lookup
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 
@@ -207,6 +207,14 @@ class OpenSizes:
         return symbol.dim
 
 
+class _Provable(OpenSizes):
+    """Sizes of which only that counts which can be proved."""
+
+    def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
+        """Of a size that has a name nothing is known."""
+        return super().holds(relation, a, b) if isinstance(a, int) and isinstance(b, int) else None
+
+
 class Builder:
     """Appends nodes to one graph. `parent` builds the graph around a region.
 
@@ -285,6 +293,17 @@ class Builder:
             value.node = node
         self.graph.nodes.append(node)
         return node
+
+
+def expands(node: Node) -> bool:
+    """Whether a node is a composite that can be expanded whatever its sizes are; others are run by their reference."""
+    if not isinstance(node.op.kind, Composite):
+        return False
+    scratch = Builder(Graph())
+    scratch.sizes = _Provable(scratch.graph)
+    operands = [scratch.param(v.type, v.content) for v in node.operands]
+    with building(scratch):
+        return node.op.kind.expand(operands, node.attrs) is not None
 
 
 def complete_attrs(op: OpDef, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -373,4 +392,4 @@ class Array:
 
 
 __all__ = ["NOWHERE", "SUGAR", "Array", "Builder", "Frame", "Graph", "ListType", "Node", "OpenSizes", "Origin", "RefType",
-           "TensorType", "Value", "building", "call", "call_node", "complete_attrs", "constant", "current"]
+           "TensorType", "Value", "building", "call", "call_node", "complete_attrs", "constant", "current", "expands"]

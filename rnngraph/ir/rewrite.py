@@ -17,9 +17,9 @@ import numpy as np
 
 from rnngraph.ir.graph import Graph, Node, Value, building
 from rnngraph.ir.printer import excerpt, write
-from rnngraph.ir.verify import VerifyError, is_ordered
+from rnngraph.ir.verify import VerifyError
 from rnngraph.ir.verify import verify as check
-from rnngraph.ir.walk import Rebuilder
+from rnngraph.ir.walk import Rebuilder, is_ordered
 
 CHAIN = 50
 """Rewrites of what came from one node before rules are taken to undo one another."""

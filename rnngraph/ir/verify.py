@@ -10,19 +10,20 @@ A broken rule raises VerifyError, whose message shows the program around the pla
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from rnngraph.ir.binders import unbound
-from rnngraph.ir.graph import Array, Builder, Graph, Node, OpenSizes, Value, building
+from rnngraph.ir.graph import Array, Graph, Node, OpenSizes, Value, expands
 from rnngraph.ir.layout import LayoutError, slots
 from rnngraph.ir.op import OPS, Composite, Content, Control, Elementwise, Host, Reduction, Site, State
 from rnngraph.ir.printer import excerpt
 from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute, symbols
 from rnngraph.ir.slot_rules import check_inputs, check_outputs
 from rnngraph.ir.type_rules import Mismatch, agree, compatible, show
-from rnngraph.ir.types import DType, ListType, RefType, TensorType
-from rnngraph.ir.walk import dims
+from rnngraph.ir.types import DType, ListType, RefType, TensorType, Type
+from rnngraph.ir.walk import dims, is_ordered, map_dims
 
 
 class VerifyError(ValueError):
@@ -30,14 +31,16 @@ class VerifyError(ValueError):
 
 
 class StrictSizes:
-    """Sizes in closed graphs: what must be equal is equal by its normal form; fresh sizes are counted, not bound."""
+    """Sizes in closed graphs: what must be equal is equal by its normal form, or since a check of it came before
+    (`equal`: what stands for a size); fresh sizes are counted, not bound."""
 
-    def __init__(self) -> None:
+    def __init__(self, equal: Mapping[Dim, Dim] = MappingProxyType({})) -> None:
+        self.equal = equal
         self.made: set[Symbol] = set()
 
     def same(self, a: Dim, b: Dim, what: str) -> Dim:
         """The common size. Raises ValueError (phrase: `Dimensions must be equal`) unless equal; unknown fits all."""
-        if a is None or b is None or a == b:
+        if a is None or b is None or self.equal.get(a, a) == self.equal.get(b, b):
             return b if a is None else a
         raise ValueError(f"Dimensions must be equal, but are {a} and {b} for {what}.")
 
@@ -72,6 +75,7 @@ class _Checker:
         self.defined: set[Value] = set()
         self.visible: set[Symbol] = set()
         self.bound: set[Symbol] = set()
+        self.equal: dict[Dim, Dim] = {}
         self.owned: set[Graph] = {root}
 
     def error(self, at: Node | Graph, message: str) -> VerifyError:
@@ -99,7 +103,7 @@ class _Checker:
         again = graph.binds & self.visible
         self.require(not again, graph,
                      f"the region claims to bind {_names(again)}, which is bound outside: a size is bound once")
-        before = set(self.visible)
+        before, equal = set(self.visible), dict(self.equal)
         self.bind(graph, graph.params, graph)
         self.defined.update(graph.params)
         seen: set[Node] = set()
@@ -109,7 +113,7 @@ class _Checker:
         for i, value in enumerate(graph.results):
             self.require(value.graph is graph and value in self.defined, graph,
                          f"result {i} of the graph ({value!r}) does not belong to it")
-        self.visible = before
+        self.visible, self.equal = before, equal
 
     def bind(self, graph: Graph, values: Iterable[Value], at: Node | Graph) -> None:
         """The sizes that these values, defined together, are the first to mention become visible."""
@@ -142,6 +146,14 @@ class _Checker:
         self.require(not self.closed or not any(map(_vague, node.results)) or self.may_be_vague(node), node,
                      f"unknown sizes, {', '.join(show(v.type) for v in node.results)}, are for host steps only")
         self.defined.update(node.results)
+        if node.op.name == "check_sizes" and node.attrs["relation"] == "==":
+            self.checked(node.operands[0].content or ())
+
+    def checked(self, pair: Sequence[Dim]) -> None:
+        """Two sizes are equal from here on: one stands for both."""
+        if len(pair) == 2 and None not in pair:
+            kept, gone = (self.equal.get(d, d) for d in pair)
+            self.equal = {d: kept if e == gone else e for d, e in self.equal.items()} | {gone: kept}
 
     def operands(self, graph: Graph, node: Node) -> None:
         """Operands are values of this graph, defined above."""
@@ -180,7 +192,7 @@ class _Checker:
         kind = node.op.kind
         self.require(not isinstance(kind, State), node, f"variables and placeholders are gone in a closed graph "
                      f"({node.op.name!r})")
-        self.require(not isinstance(kind, Composite) or not _expands(node), node,
+        self.require(not expands(node), node,
                      f"composites are expanded in a closed graph ({node.op.name!r})")
         self.require(node.op.name != "history", node, "histories are stacks in a closed graph")
         if node.op.name == "fused":
@@ -195,8 +207,11 @@ class _Checker:
                          f"closed graph, but have {', '.join(show(v.type) for v in node.operands)}; use `broadcast`")
 
     def may_be_vague(self, node: Node) -> bool:
-        """Whether results may have unknown sizes: host steps, what holds them, and what is fed by them."""
-        return isinstance(node.op.kind, (Host, Control, Composite)) or any(map(_vague, node.operands))
+        """Whether results may have unknown sizes: host steps, what holds them, what is fed by them, and what gets its
+        shape from a vector whose length only running tells."""
+        shapes = [v.type.shape for v in node.operands if isinstance(v.type, TensorType) and v.type.dtype.is_integer]
+        unsure = any(s is not None and len(s) == 1 and not isinstance(s[0], int) for s in shapes)
+        return unsure or isinstance(node.op.kind, (Host, Control, Composite)) or any(map(_vague, node.operands))
 
     def regions(self, graph: Graph, node: Node) -> None:
         """Regions belong to this node alone, and their slots agree with its operands and results."""
@@ -221,7 +236,7 @@ class _Checker:
         """Recorded types and contents are what the op's rules say."""
         if node.op.name == "history":
             return
-        sizes = StrictSizes() if self.closed else OpenSizes(Graph())
+        sizes = StrictSizes(self.equal) if self.closed else OpenSizes(Graph())
         site = Site(tuple(v.type for v in node.operands), tuple(v.content for v in node.operands), node.attrs, sizes,
                     node.regions)
         try:
@@ -235,12 +250,17 @@ class _Checker:
         mine = unbound(node.results, self.visible)
         mapping: dict[Symbol, Dim] = {}
         for i, (value, inferred) in enumerate(zip(node.results, types, strict=True)):
-            fits = agree(value.type, inferred, mapping, mine) if self.closed else compatible(value.type, inferred)
+            fits = compatible(value.type, inferred) if not self.closed else agree(
+                self.settled(value.type), self.settled(inferred), mapping, mine)
             self.require(fits, node,
                          f"result {i} is recorded as {show(value.type)}, but the op's rule says {show(inferred)}")
         for i, (value, told) in enumerate(zip(node.results, contents, strict=True)):
             self.require(self.contents_fit(value.content, told, mapping, mine), node,
                          f"result {i} is recorded to hold {value.content}, but the op's rule says {told}")
+
+    def settled(self, t: Type) -> Type:
+        """A type with one size for all that were checked to be equal."""
+        return map_dims(t, lambda d: self.equal.get(d, d)) if self.equal else t
 
     def contents_fit(self, recorded: Content, told: Content, mapping: Mapping[Symbol, Dim],
                      mine: Container[Symbol]) -> bool:
@@ -255,22 +275,9 @@ class _Checker:
             d == e or (isinstance(d, Expr) and d.symbol in mine and d.symbol not in mapping) for d, e in known)
 
 
-def _expands(node: Node) -> bool:
-    """Whether a composite can be expanded here; one that cannot is run by its reference, as a host step."""
-    scratch = Builder(Graph())
-    operands = [scratch.param(v.type, v.content) for v in node.operands]
-    with building(scratch):
-        return isinstance(node.op.kind, Composite) and node.op.kind.expand(operands, node.attrs) is not None
-
-
 def _vague(value: Value) -> bool:
     """Whether the type has unknown sizes (elements of lists may differ in size, lists may grow: those are not)."""
     return isinstance(value.type, TensorType) and (value.type.shape is None or None in dims(value.type))
-
-
-def is_ordered(node: Node) -> bool:
-    """Whether a control edge on the node can mean something."""
-    return node.op.effects != "pure" or node.op.fails or any(is_ordered(n) for r in node.regions for n in r.nodes)
 
 
 def _names(found: Iterable[Symbol]) -> str:
@@ -303,4 +310,4 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     "array": lambda x: isinstance(x, Array), "any": _anything}
 """What each kind of attribute accepts."""
 
-__all__ = ["StrictSizes", "VerifyError", "is_ordered", "verify"]
+__all__ = ["StrictSizes", "VerifyError", "verify"]

@@ -47,6 +47,11 @@ def all_nodes(graph: Graph) -> Iterator[Node]:
             yield from all_nodes(region)
 
 
+def is_ordered(node: Node) -> bool:
+    """Whether a control edge on the node can mean something: it has an effect or may fail."""
+    return node.op.effects != "pure" or node.op.fails or any(is_ordered(n) for r in node.regions for n in r.nodes)
+
+
 def users(graph: Graph) -> dict[Value, list[Node]]:
     """Which nodes of this graph read a value (a node once an operand). Results of the graph are not users."""
     found: dict[Value, list[Node]] = {}

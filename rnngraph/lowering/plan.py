@@ -203,7 +203,7 @@ class Check:
 
 @dataclass(frozen=True)
 class CheckSizes:
-    """Fail with `node` unless `left relation right`, with relation "==" or ">="."""
+    """Fail with `node` unless `left relation right`, with relation "==", ">=" or "broadcasts" (equal, or one is 1)."""
 
     relation: str
     left: Dim

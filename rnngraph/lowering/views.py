@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from rnngraph.ir.graph import Node
-from rnngraph.ir.sizes import Dim, add, mul, sub
+from rnngraph.ir.sizes import Dim, add, minimum, mul, sub
 from rnngraph.lowering.plan import View, row_major
 
 
@@ -14,7 +14,10 @@ def _broadcast(view: View, node: Node) -> View:
     missing = len(shape) - len(view.shape)
     strides: list[Dim] = [0] * missing
     for d, s, wanted in zip(view.shape, view.strides, shape[missing:], strict=True):
-        strides.append(0 if d == 1 and wanted != 1 else s)
+        if d == 1 or d == wanted or isinstance(d, int):
+            strides.append(0 if d == 1 and wanted != 1 else s)
+        else:
+            strides.append(mul(s, minimum(sub(d, 1), 1)))  # 0 where the size turns out to be 1
     return View(view.base, view.dtype, shape, tuple(strides), view.offset)
 
 

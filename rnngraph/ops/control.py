@@ -11,7 +11,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -224,13 +225,17 @@ AS_SIZE = register(OpDef(
     reference=lambda call, x: np.maximum(x, 0).astype(x.dtype)))
 CHECK_SIZES = register(OpDef(
     name="check_sizes", doc="Raises InvalidArgumentError with `message` (which has places {0} and {1} for them) unless two "
-    "sizes, given as a vector of two, compare as `relation` (== or >=) says.",
+    "sizes, given as a vector of two, compare as `relation` says: ==, >=, or \"broadcasts\" (equal, or one is 1).",
     infer=lambda site: (), reference=lambda call, pair: _check_sizes(call, pair), kind=Effect(), effects="host", fails=True,
     attrs={"message": Attr("str"), "relation": Attr("str", "==")}))
 
 
+RELATIONS: dict[str, Callable[[int, int], bool]] = {
+    "==": operator.eq, ">=": operator.ge, "broadcasts": lambda a, b: a == b or 1 in (a, b)}
+
+
 def _check_sizes(call: Call, pair: Any) -> tuple[()]:
     left, right = (int(n) for n in pair)
-    if not (left == right if call.attrs["relation"] == "==" else left >= right):
+    if not RELATIONS[call.attrs["relation"]](left, right):
         raise InvalidArgumentError(None, call.node, call.attrs["message"].format(left, right))
     return ()

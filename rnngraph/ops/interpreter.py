@@ -123,7 +123,8 @@ class Machine:
             if p.cond is not None and not self.region(p.cond, [step, *carry, *captures])[0]:
                 break
             at = limit - 1 - t if a["reverse"] and limit is not None else t
-            row = [r.items[at] if isinstance(r, TensorList) else r[at] for r in rows]
+            row = [r.row(at, q.type.dtype.numpy) if isinstance(r, TensorList) else r[at]
+                   for r, q in zip(rows, p.body_rows, strict=True)]
             out = self.region(p.body, [step, *carry, *row, *captures])
             carry = out[:n]
             for stack, value in zip(stacks, out[n:], strict=True):

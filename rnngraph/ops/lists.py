@@ -44,6 +44,11 @@ class TensorList:
     def __len__(self) -> int:
         return len(self.items)
 
+    def row(self, i: int, dtype: np.dtype[Any]) -> Any:
+        """Element i as a row of a loop; what is missing in a cotangent list is zeros."""
+        value = self.items[i]
+        return np.zeros(value.shape, dtype) if isinstance(value, Cleared) else value
+
     def like(self) -> TensorList:
         """A cotangent list of the same length without elements."""
         made = TensorList(len(self.items), self.element)
@@ -373,7 +378,7 @@ def _infer_dense(site: Site) -> tuple[Type, ...]:
 def _dense(call_: Call, items: TensorList) -> Any:
     t = call_.node.results[0].type
     assert isinstance(t, TensorType)
-    rows = [np.zeros(v.shape, t.dtype.numpy) if isinstance(v, Cleared) else np.asarray(v) for v in items.items]
+    rows = [np.asarray(items.row(i, t.dtype.numpy)) for i in range(len(items))]
     if rows:
         for row in rows:
             if row.shape != rows[0].shape:

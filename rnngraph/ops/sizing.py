@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Array, Value, call, current
-from rnngraph.ir.op import Attr, Call, Content, Movement, Site
+from rnngraph.ir.op import Attr, Call, Content, Host, Movement, Site
 from rnngraph.ir.sizes import Dim, sub
 from rnngraph.ir.types import TensorType, as_dtype, int32
 from rnngraph.ops import contents
@@ -71,6 +71,15 @@ declare("sizes", "", "Known sizes as a vector, or as a scalar: how closed graphs
                                                    () if site.attrs["scalar"] else (len(site.attrs["dims"]),)),
         _sizes, attrs={"dims": Attr("dims"), **DTYPE, "scalar": Attr("bool", False)},
         content=lambda site: contents.fit(site.attrs["dims"], as_dtype(site.attrs["dtype"])))
+
+def _joint_size(call: Call) -> Any:
+    a, b = (call.size(d) for d in call.attrs["dims"])
+    return np.int32(b if a == 1 else a)
+
+
+declare("joint_size", "", "The size that two sizes `dims` have together where they broadcast: that which is not 1. Close "
+        "makes it where only running tells which one that is.", Host(), lambda site: TensorType(int32, ()), _joint_size,
+        attrs={"dims": Attr("dims")}, content=lambda site: (site.sizes.fresh("n"),))
 
 # --- sizes of operands -------------------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from rnngraph.ir.sizes import Dim, add, maximum, minimum, sub
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import contents
 from rnngraph.ops.build import expand_axes, inverse, number, select, shape_of, size_vector, sizes_in, transpose
-from rnngraph.ops.declare import composite, invalid
+from rnngraph.ops.declare import checked_shape, composite, invalid
 from rnngraph.ops.shapes import (
     Shape,
     at_least_zero,
@@ -129,14 +129,21 @@ def _spec(site: Site, first: int, what: str) -> list[tuple[Dim, ...]] | None:
     return [(None,) * (length or 0) if s is None else s for s in found]
 
 
+def _check_indices(site: Site, shape: Sequence[Dim], found: Sequence[Cut]) -> None:
+    """An index must be there; other bounds are clipped. Also for gradients, whose forward op may not run."""
+    for i, (d, cut) in enumerate(zip(shape, found, strict=True)):
+        if cut.drop and cut.start is not None:
+            site.sizes.at_least(sub(d, 1), cut.start, f"slice index {{1}} of dimension {i} out of bounds.")
+            site.sizes.at_least(cut.start, 0, "slice index {0} out of bounds")
+
+
 def _result_shape(site: Site, shape: Sequence[Dim], found: Sequence[Cut]) -> Shape:
     sizes: list[Dim] = []
-    for i, (d, cut) in enumerate(zip(shape, found, strict=True)):
+    _check_indices(site, shape, found)
+    for d, cut in zip(shape, found, strict=True):
         if cut.drop:
-            if cut.start is not None:
-                site.sizes.at_least(sub(d, 1), cut.start, f"slice index {{1}} of dimension {i} out of bounds.")
-                site.sizes.at_least(cut.start, 0, "slice index {0} out of bounds")
-        elif cut.size is None and d is not None:
+            continue
+        if cut.size is None and d is not None:
             sizes.append(site.sizes.fresh("n"))
         else:
             sizes.append(cut.size)
@@ -231,8 +238,10 @@ composite("strided_slice", "x begin end strides", "x[begin:end:strides], an axis
 
 
 def _grad_type(site: Site) -> TensorType:
-    _spec(site, 2, "strided_slice_grad")
-    return site.tensor(0).with_shape(vector_shape(site, 1, "the shape of strided_slice_grad"))
+    spec, shape = _spec(site, 2, "strided_slice_grad"), vector_shape(site, 1, "the shape of strided_slice_grad")
+    if spec is not None and shape is not None:
+        _check_indices(site, shape, cuts(shape, spec, site.attrs))
+    return site.tensor(0).with_shape(shape)
 
 
 def _grad(call: Call, c: Any, shape: Any, begin: Any, end: Any, strides: Any) -> Any:
@@ -343,8 +352,19 @@ def _expand_dynamic(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Valu
                 sizes=tuple(c.size for c in found))
 
 
+def _dynamic_unslice_type(site: Site) -> TensorType:
+    c, shape = site.tensor(0), vector_shape(site, 1, "the shape of dynamic_unslice")
+    begin = spelled(site, 2, "the begin of dynamic_unslice")
+    for d, start, size in zip(shape or (), begin or (), c.shape or (), strict=False):
+        site.sizes.at_least(start, 0, "Expected begin of slice within the value, but got {0}")
+        site.sizes.at_least(d, add(start, size), "Expected begin and size of slice within {0} elements, but they end at {1}")
+    return c.with_shape(shape)
+
+
 def _dynamic_unslice(call: Call, c: Any, shape: Any, begin: Any) -> Any:
-    found = np.zeros(tuple(shape), c.dtype)
+    found = np.zeros(checked_shape(shape), c.dtype)
+    if (begin < 0).any() or (begin + c.shape > shape).any():
+        raise invalid(f"Expected begin and size within {shape.tolist()}, but got {begin.tolist()} and {list(c.shape)}")
     found[tuple(slice(b, b + n) for b, n in zip(begin, c.shape, strict=True))] = c
     return found
 
@@ -360,6 +380,5 @@ composite("dynamic_slice", "x begin size", "`size` elements from `begin` on, alo
           "for bounds outside.", _dynamic_type, _expand_dynamic, _dynamic, content=_dynamic_content, fails=True,
           gradient=lambda g, c: [call("dynamic_unslice", c, shape_of(g.operands[0]), g.operands[1]), None, None])
 composite("dynamic_unslice", "c shape begin", "Zeros of `shape` with c from `begin` on: dynamic_slice's gradient.",
-          lambda site: site.tensor(0).with_shape(vector_shape(site, 1, "the shape of dynamic_unslice")),
-          _expand_dynamic_unslice, _dynamic_unslice,
+          _dynamic_unslice_type, _expand_dynamic_unslice, _dynamic_unslice,
           gradient=lambda g, c: [call("dynamic_slice", c, g.operands[2], shape_of(g.operands[0])), None, None])

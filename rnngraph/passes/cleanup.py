@@ -100,7 +100,7 @@ def fold(graph: Graph, facts: Facts | None = None) -> Graph:
     rules = (Rule("constants", computed, kept(constants)), *RULES, Rule("if", ("if",), _inline))
     bridged = bridge(graph)
     new = apply_rules(bridged, rules, mark="")
-    return graph if new is bridged else settled(dce(loosen(new)), facts)
+    return graph if new is bridged else settled(dce(new), facts)
 
 
 # --- cse ---------------------------------------------------------------------------------------------------------

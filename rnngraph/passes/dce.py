@@ -12,15 +12,16 @@ from __future__ import annotations
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.walk import all_nodes
 from rnngraph.passes.close.prune import prune
+from rnngraph.passes.edges import loosen
 
 
 def _slots(graph: Graph) -> tuple[int, int, int]:
-    """How many nodes, operands and results a program has."""
+    """How many nodes, operands and control edges, and results a program has."""
     nodes = list(all_nodes(graph))
-    return len(nodes), sum(len(n.operands) for n in nodes), sum(len(n.results) for n in nodes)
+    return len(nodes), sum(len(n.operands) + len(n.after) for n in nodes), sum(len(n.results) for n in nodes)
 
 
 def dce(graph: Graph) -> Graph:
     """`graph` without what is dead; the same object if nothing is."""
-    pruned = prune(graph, keep_effects=True, closed=True)
+    pruned = loosen(prune(graph, keep_effects=True, closed=True))
     return graph if _slots(pruned) == _slots(graph) else pruned

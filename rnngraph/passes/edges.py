@@ -12,12 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rnngraph.ir.graph import Graph, Node
-from rnngraph.ir.walk import Rebuilder, all_nodes
-
-
-def ordered(node: Node) -> bool:
-    """Whether a control edge on the node can mean something: it has an effect or may fail."""
-    return node.op.effects != "pure" or node.op.fails or any(ordered(n) for r in node.regions for n in r.nodes)
+from rnngraph.ir.walk import Rebuilder, all_nodes, is_ordered
 
 
 def _effects(node: Node) -> bool:
@@ -41,9 +36,9 @@ class _Edges(Rebuilder):
     def after(self, node: Node) -> tuple[Node, ...]:
         """The new control edges of an old node."""
         before: Sequence[Node] = tuple(_through(node, set())) if self.far else node.after
-        if not ordered(node):
+        if not is_ordered(node):
             return ()
-        return tuple(dict.fromkeys(n for old in before if ordered(old) for n in self.nodes.get(old, ())))
+        return tuple(dict.fromkeys(n for old in before if is_ordered(old) for n in self.nodes.get(old, ())))
 
 
 def bridge(graph: Graph) -> Graph:
@@ -55,6 +50,6 @@ def bridge(graph: Graph) -> Graph:
 
 def loosen(graph: Graph) -> Graph:
     """`graph` without the control edges that mean nothing."""
-    if any(not ordered(n) or not all(map(ordered, n.after)) for n in all_nodes(graph) if n.after):
+    if any(not is_ordered(n) or not all(map(is_ordered, n.after)) for n in all_nodes(graph) if n.after):
         return _Edges(False).graph(graph)
     return graph

@@ -50,10 +50,18 @@ def fusible(node: Node) -> bool:
         return False
     if any(not type_symbols(v.type).isdisjoint(settled_by(node)) for v in node.results):
         return False  # data say how large its result is
+    if node.op.name == "broadcast" and stretches_by_data(node):
+        return False  # no index map of a kernel: a view whose stride is computed
     kind = node.op.kind
     if isinstance(kind, (Reduction, Elementwise)):
         return not node.op.fails
     return isinstance(kind, Movement) and node.op.name in MAPPED
+
+
+def stretches_by_data(node: Node) -> bool:
+    """Whether only running tells if a broadcast repeats an axis."""
+    pairs = zip(reversed(node.operands[0].shape), reversed(node.results[0].shape), strict=False)
+    return any(not isinstance(d, int) and d != wanted for d, wanted in pairs)
 
 
 def movement(node: Node) -> bool:

@@ -9,7 +9,6 @@ from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.sizes import Dim, Expr, Symbol
 from rnngraph.ir.walk import Rebuilder, all_nodes, dims
 from rnngraph.passes.dce import dce
-from rnngraph.passes.edges import loosen
 from rnngraph.passes.regions import Edit, Edited, edit_loop
 from rnngraph.passes.rename import rename
 from rnngraph.passes.trace import tracing
@@ -80,7 +79,7 @@ class LoopPass:
             return graph
         self.uses = Uses(graph)
         new = Rebuilder(self.rule).graph(graph)
-        return dce(rename(loosen(new), self.sizes)) if self.changed else graph
+        return dce(rename(new, self.sizes)) if self.changed else graph
 
     def edit(self, rb: Rebuilder, node: Node, edit: Edit) -> Edited:
         """Edit a loop, keeping types."""

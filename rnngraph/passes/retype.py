@@ -15,14 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from rnngraph.ir.binders import mentioned, standing
-from rnngraph.ir.graph import Builder, Graph, Node, Value, building
-from rnngraph.ir.op import Composite
+from rnngraph.ir.graph import Graph, Node, Value, expands
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.walk import all_nodes, dims
+from rnngraph.passes.close.builder import ClosingBuilder, ClosingSizes
 from rnngraph.passes.close.facts import Facts, Learned
-from rnngraph.passes.close.sizes import Closer, ClosingBuilder, ClosingSizes
+from rnngraph.passes.close.sizes import Closer
 from rnngraph.passes.dce import dce
-from rnngraph.passes.edges import loosen
 from rnngraph.passes.known import fixed
 from rnngraph.passes.rename import renamed_attrs, renamed_content, renamed_type
 
@@ -146,20 +145,10 @@ def retype(graph: Graph, facts: Facts | None = None) -> Graph:
         except Learned:
             continue
         builder.graph.sealed = True
-        return dce(loosen(builder.graph))
+        return dce(builder.graph)
     raise RuntimeError("the sizes of this graph do not settle; please report it with the program")
-
-
-def _expands(node: Node) -> bool:
-    """Whether a composite can be expanded here."""
-    if not isinstance(node.op.kind, Composite):
-        return False
-    scratch = Builder(Graph())
-    operands = [scratch.param(v.type, v.content) for v in node.operands]
-    with building(scratch):
-        return node.op.kind.expand(operands, node.attrs) is not None
 
 
 def settled(graph: Graph, facts: Facts | None = None) -> Graph:
     """`graph`, typed again if a composite in it can be expanded: what a pass found out may have made that possible."""
-    return retype(graph, facts) if any(map(_expands, all_nodes(graph))) else graph
+    return retype(graph, facts) if any(map(expands, all_nodes(graph))) else graph

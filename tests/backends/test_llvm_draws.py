@@ -83,13 +83,15 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]
     monkeypatch.setenv("RNNGRAPH_CACHE", "off")
     engine, calls = LLVMEngine(), []
     compile_ = engine.target.compile
+    assert engine.guard, "the way into native code is compiled first, whatever the program"
+    held = []  # code lives as long as somebody uses it
     monkeypatch.setattr(engine.target, "compile", lambda *texts: (calls.append(texts), compile_(*texts))[1])
 
     def count(make: Callable[[], Any]) -> int:
         before = len(calls)
         with tf.Graph().as_default() as graph:
             fetches = make()
-            engine.compile(tf.Session(graph=graph).closed_graph(fetches), Options())
+            held.append(engine.compile(tf.Session(graph=graph).closed_graph(fetches), Options()))
         return len(calls) - before
     return count
 

@@ -16,11 +16,29 @@ from rnngraph.backends.llvm.target import Library, Target
 from rnngraph.backends.llvm.text import Module
 
 POINTER, SIZE = ctypes.c_void_p, ctypes.c_int64
-PACK = ctypes.CFUNCTYPE(None, POINTER, SIZE, SIZE, POINTER, SIZE, SIZE)
-GEMM = ctypes.CFUNCTYPE(None, POINTER, SIZE, SIZE, POINTER, POINTER, SIZE, SIZE, SIZE, SIZE)
-DIRECT = ctypes.CFUNCTYPE(None, POINTER, SIZE, SIZE, POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE)
+PACK = ctypes.CFUNCTYPE(None, POINTER, SIZE, SIZE, POINTER, SIZE, SIZE, POINTER)
+GEMM = ctypes.CFUNCTYPE(None, POINTER, SIZE, SIZE, POINTER, POINTER, SIZE, SIZE, SIZE, SIZE, POINTER)
+DIRECT = ctypes.CFUNCTYPE(None, POINTER, SIZE, SIZE, POINTER, SIZE, POINTER, SIZE, SIZE, SIZE, SIZE, POINTER)
+ASK = ctypes.CFUNCTYPE(ctypes.c_bool, POINTER)
 MARGIN = 3
 """Elements between the rows of C, and rows around it, that no kernel may touch."""
+
+
+class State:
+    """What long kernels ask whether to go on; counts how often."""
+
+    def __init__(self, stop: bool = False) -> None:
+        self.asked, self.stop = 0, stop
+        self._ask = ASK(self._answer)
+        self._memory = (POINTER * 1)(ctypes.cast(self._ask, POINTER).value)
+        self.address = ctypes.addressof(self._memory)
+
+    def _answer(self, state: int) -> bool:
+        self.asked += 1
+        return self.stop
+
+
+GOING_ON = State()
 
 
 @cache
@@ -68,7 +86,7 @@ def strides(array: np.ndarray) -> tuple[int, int]:
 
 def packed(library: Library, gemm: GemmEmitter, symbol: str, b: np.ndarray) -> np.ndarray:
     out = np.full(gemm.packed_elements(str(b.dtype), b.shape[1], b.shape[0]) + 1, 99, b.dtype)
-    PACK(library.address(symbol))(b.ctypes.data, *strides(b), out.ctypes.data, *b.shape)
+    PACK(library.address(symbol))(b.ctypes.data, *strides(b), out.ctypes.data, *b.shape, GOING_ON.address)
     assert out[-1] == 99
     return out
 
@@ -79,7 +97,7 @@ def check(call: object, a: np.ndarray, b: np.ndarray, b_args: tuple[int, ...], a
     frame = np.random.default_rng(3).standard_normal((m + 2, n + MARGIN)).astype(a.dtype)
     before = frame.copy()
     c = frame[1:-1]
-    call(a.ctypes.data, *strides(a), *b_args, c.ctypes.data, n + MARGIN, m, n, k)  # type: ignore[operator]
+    call(a.ctypes.data, *strides(a), *b_args, c.ctypes.data, n + MARGIN, m, n, k, GOING_ON.address)  # type: ignore[operator]
     want = a.astype(np.float64) @ b.astype(np.float64) + (before[1:-1, :n] if accumulate else 0)
     scale = np.finfo(a.dtype).eps * (np.abs(a).astype(np.float64) @ np.abs(b) + 1)
     assert (np.abs(frame[1:-1, :n] - want) <= 2 * (np.sqrt(k) + 1) * scale).all()
@@ -171,6 +189,22 @@ def test_direct(dtype: str, narrow: bool) -> None:
         gemm.direct(dtype, 5, 8, 8)
 
 
+@pytest.mark.parametrize("known", [False, True])
+def test_long_products_ask_whether_to_go_on(known: bool) -> None:
+    gemm = emitter(target())
+    m = n = k = 512
+    size = m if known else None
+    pack, product = gemm.pack("float32"), gemm.gemm("float32", size, size, size, (size, 1), size)
+    library = load(target(), gemm)
+    a = np.random.default_rng(5).standard_normal((m, k), np.float32)
+    panels = packed(library, gemm, pack, a)
+    for stop in (False, True):
+        state, c = State(stop), np.zeros((m, n), np.float32)
+        GEMM(library.address(product))(a.ctypes.data, k, 1, panels.ctypes.data, c.ctypes.data, n, m, n, k, state.address)
+        assert state.asked == 1 if stop else state.asked > 1
+        assert np.allclose(c, a @ a, atol=1e-2) != stop
+
+
 def test_product_called_from_an_optimised_module(tmp_path: Path) -> None:
     """The two kinds of text end in one object: kernels linked in, internal to it, and nothing left undefined."""
     machine = target()
@@ -180,9 +214,10 @@ def test_product_called_from_an_optimised_module(tmp_path: Path) -> None:
     fn = module.function("main_", [("ptr noalias", "a"), ("ptr noalias", "b"), ("ptr noalias", "c")])
     buffer = fn.alloca("float", gemm.packed_elements("float32", 40, 12))
     pointer, size = "ptr", "i64"
-    fn.call("void", pack, [(pointer, "%b"), (size, 40), (size, 1), (pointer, buffer), (size, 12), (size, 40)])
+    fn.call("void", pack, [(pointer, "%b"), (size, 40), (size, 1), (pointer, buffer), (size, 12), (size, 40),
+                           (pointer, "null")])
     fn.call("void", product, [(pointer, "%a"), (size, 12), (size, 1), (pointer, buffer), (pointer, "%c"),
-                              (size, 40), (size, 5), (size, 40), (size, 12)])  # fmt: skip
+                              (size, 40), (size, 5), (size, 40), (size, 12), (pointer, "null")])  # fmt: skip
     compiled = machine.compile(str(module), str(gemm.module))
     library = machine.load(compiled)
     rng = np.random.default_rng(6)

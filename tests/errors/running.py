@@ -93,8 +93,8 @@ OPS = [
     ("embedding, out of range", lambda tf: sized(tf, tf.nn.embedding_lookup, f(3, 2), i(1, 3)), "InvalidArgumentError",
      "indices[1] = 3 is not in [0, 3)"),
     ("argmax of nothing", lambda tf: sized(tf, lambda a: tf.argmax(a, 0), f(0, 2)), "InvalidArgumentError", "empty"),
-    ("reduce_sum, axis fed", lambda tf: sized(tf, tf.reduce_sum, f(2, 3), np.int32(5)), "NotImplementedError", "only at run time")
-    ,
+    ("reduce_sum, axis fed", lambda tf: sized(tf, tf.reduce_sum, f(2, 3), np.int32(5)), "NotImplementedError",
+     "only at run time"),
     ("top_k, too many", lambda tf: sized(tf, lambda a: tf.nn.top_k(a, 5), f(2)), "InvalidArgumentError", "5"),
     ("sparse labels, out of range", lambda tf: sized(
         tf, lambda n, a: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=n, logits=a), i(0, 7), f(2, 3)),

@@ -50,3 +50,18 @@ def test_an_index_beyond_the_end(engine: str) -> None:
         with pytest.raises(tf.errors.InvalidArgumentError, match="out of bounds"):
             sess.run(x[1], {x: [1.0]})
         assert sess.run(x[1], {x: [3.0, 4.0, 5.0]}) == 4.0
+
+
+@pytest.mark.parametrize("engine", ["reference", "llvm"])
+def test_a_conflict_of_sizes_says_nothing_of_a_size_that_broadcasts(engine: str) -> None:
+    with tf.Graph().as_default():
+        x, y = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.float32, [None])
+        sess = tf.Session(engine=engine)
+        for _ in range(2):
+            for a, b in ((3, 2), (3, 1), (1, 2), (2, 2), (0, 2), (0, 1)):
+                feeds = {x: np.ones(a), y: np.ones(b)}
+                if a == b or 1 in (a, b):
+                    assert sess.run(x + y, feeds).shape == np.broadcast_shapes((a,), (b,))
+                else:
+                    with pytest.raises(tf.errors.InvalidArgumentError, match="Incompatible shapes"):
+                        sess.run(x + y, feeds)

@@ -1,9 +1,11 @@
 """Plans to LLVM text: one function that runs the steps, with kernels beside it.
 
-    i64 @run(ptr inputs, ptr outputs, ptr sizes, ptr arena, ptr cancel)
+    i64 @run(ptr inputs, ptr outputs, ptr sizes, ptr arena, ptr state)
 
-gives 0, -1 if it was cancelled, or 1 + the number of the node that failed. Memory is the caller's; nothing is allocated.
-Draws call routines of other objects (`draws.py`); these are its only undefined symbols.
+gives 0, -1 if it was told to stop (see `pulse`), or 1 + the number of the node that failed. Memory is the caller's;
+nothing is allocated. Arrays that a caller gives may change meanwhile: an element that decides which memory is touched is
+read once, and what was read is checked and used. Draws call routines of other objects (`draws.py`); these are the only
+undefined symbols.
 """
 
 from __future__ import annotations
@@ -14,8 +16,9 @@ from typing import Any
 from rnngraph.backends.llvm.draws import Routine
 from rnngraph.backends.llvm.gemm import GemmEmitter
 from rnngraph.backends.llvm.nests import Kernels
+from rnngraph.backends.llvm.pulse import CACHE_LINE, STATE, Pulse, work
 from rnngraph.backends.llvm.text import Function, Index, Module, memory_type
-from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol
+from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol, add
 from rnngraph.ir.types import DType
 from rnngraph.lowering.buffers import Arena, arrange
 from rnngraph.lowering.plan import (
@@ -44,6 +47,8 @@ from rnngraph.lowering.plan import (
 
 INFINITY, NEGATIVE_INFINITY = "0x7FF0000000000000", "0xFFF0000000000000"
 """As LLVM writes them, of either float type."""
+STEPS_COUNTED = 8
+"""Steps whose work is counted together."""
 
 
 class Emitter:
@@ -59,7 +64,10 @@ class Emitter:
         """What other objects must give."""
         self.arena: Arena = arrange(plan.steps)
         self.f: Function = self.module.function(
-            "run", [("ptr", "inputs"), ("ptr", "outputs"), ("ptr", "sizes"), ("ptr", "arena"), ("ptr", "cancel")], "i64")
+            "run", [("ptr", "inputs"), ("ptr", "outputs"), ("ptr", "sizes"), ("ptr", "arena"), STATE], "i64")
+        self.pulse = Pulse(self.f, -1)
+        self.owed: list[Dim] = []
+        """The work of steps that were written and are not counted yet."""
         self.symbols: dict[Symbol, str] = {}
         self.bins: list[str] = []
         self.arrays: dict[Any, str] = {}
@@ -127,13 +135,26 @@ class Emitter:
         """Write steps in order."""
         for step in steps:
             getattr(self, RULES[type(step)])(step)
+            self.owed.append(work(step))
+            if len(self.owed) >= STEPS_COUNTED:
+                self.count()
+        self.count()
+
+    def count(self) -> None:
+        """Count the work of the steps before this point."""
+        total: Dim = 0
+        for owed in self.owed:
+            total = add(total, owed)
+        self.owed.clear()
+        if total != 0:
+            self.pulse.spend(self.dim(total))
 
     def nest(self, step: Nest) -> None:
         """A call of a kernel."""
         name, passed = self.kernels.kernel(step)
         accesses = [*step.accesses, *(s.access for s in step.stores)]
         arguments: list[tuple[str, Index]] = [("ptr", self.at(a.view, a.offset)) for a in accesses]
-        arguments += [("i64", self.dim(d)) for d in passed]
+        arguments += [*(("i64", self.dim(d)) for d in passed), ("ptr", "%state")]
         self.f.call("void", name, arguments, declare=False)
 
     def pack(self, step: Pack) -> None:
@@ -142,7 +163,8 @@ class Emitter:
         rs, cs = step.matrix.strides
         name = self.gemm.pack(step.matrix.dtype.name)
         self.f.call("void", name, [("ptr", self.at(step.matrix)), ("i64", self.dim(rs)), ("i64", self.dim(cs)),
-                                   ("ptr", self.base(step.packed)), ("i64", self.dim(k)), ("i64", self.dim(n))])
+                                   ("ptr", self.base(step.packed)), ("i64", self.dim(k)), ("i64", self.dim(n)),
+                                   ("ptr", "%state")])
 
     def product(self, step: Gemm) -> None:
         """A call of a product kernel made for the sizes that are known."""
@@ -157,7 +179,8 @@ class Emitter:
                               step.accumulate)
         self.f.call("void", name, [("ptr", self.at(step.a)), ("i64", self.dim(ars)), ("i64", self.dim(acs)),
                                    ("ptr", self.base(step.b)), ("ptr", self.at(step.c)), ("i64", self.dim(ldc)),
-                                   ("i64", self.dim(m)), ("i64", self.dim(n)), ("i64", self.dim(k))])
+                                   ("i64", self.dim(m)), ("i64", self.dim(n)), ("i64", self.dim(k)),
+                                   ("ptr", "%state")])
 
     def direct(self, step: Gemm, b: View) -> None:
         """A call of the kernel for few rows, which reads the right matrix in place."""
@@ -170,17 +193,17 @@ class Emitter:
         self.f.call("void", name, [("ptr", self.at(step.a)), ("i64", self.dim(ars)), ("i64", self.dim(acs)),
                                    ("ptr", self.at(b)), ("i64", self.dim(b.strides[0])), ("ptr", self.at(step.c)),
                                    ("i64", self.dim(step.c.strides[0])), ("i64", self.dim(m)), ("i64", self.dim(n)),
-                                   ("i64", self.dim(k))])
+                                   ("i64", self.dim(k)), ("ptr", "%state")])
 
     def failing(self, condition: str, node: int) -> None:
         """Leave with a node's number if the condition holds."""
         with self.f.if_(condition):
             self.f.ret(1 + node)
 
-    def integer(self, dtype: DType, pointer: str) -> str:
-        """An integer element as i64."""
+    def integer(self, dtype: DType, pointer: str, how: str = "") -> str:
+        """An integer element as i64. `how` may say "volatile ": that LLVM must not read it twice."""
         kind = memory_type(dtype.name)
-        value = self.f.load_raw(kind, pointer, dtype.size)
+        value = self.f.load_raw(how + kind, pointer, dtype.size)
         if kind == "i64":
             return value
         return self.f.value(f"{'sext' if dtype.kind == 'i' else 'zext'} {kind} {value} to i64")
@@ -189,23 +212,29 @@ class Emitter:
         """Fail unless all elements of a vector are in [0, limit)."""
         f, dtype = self.f, view.dtype
         start = self.at(view)
-        with f.loop_carrying(0, self.dim(view.shape[0]), 1, [("i1", "false")]) as loop:
+        with self.pulse.loop(self.dim(view.shape[0]), 1, [("i1", "false")]) as loop:
             value = self.integer(dtype, f.offset(memory_type(dtype.name), start, loop.index))
             bad = f.value(f"icmp uge i64 {value}, {limit}")
             loop.carry([f.value(f"or i1 {loop.values[0]}, {bad}")])
         self.failing(loop.results[0], node)
+
+    def row(self, index: View, number: Index, limit: Index, node: int) -> str:
+        """Element `number` of a vector, read once. Fail unless it is in [0, limit)."""
+        row = self.integer(index.dtype, self.f.offset(memory_type(index.dtype.name), self.at(index), number), "volatile ")
+        self.failing(self.f.compare("uge", row, limit), node)
+        return row
 
     def take(self, step: Take) -> None:
         """Copy rows."""
         f = self.f
         outer, limit, inner = (self.dim(d) for d in step.x.shape)
         count = self.dim(step.index.shape[0])
-        self.checked(step.index, limit, step.node)
         kind, size = memory_type(step.x.dtype.name), step.x.dtype.size
-        x, index, out = self.at(step.x), self.at(step.index), self.at(step.out)
-        bytes_ = f.mul(inner, size)
-        with f.loop(0, outer) as i, f.loop(0, count) as j:
-            row = self.integer(step.index.dtype, f.offset(memory_type(step.index.dtype.name), index, j))
+        x, out = self.at(step.x), self.at(step.out)
+        bytes_, cost = f.mul(inner, size), f.add(inner, CACHE_LINE)
+        with f.loop(0, outer) as i, self.pulse.loop(count, cost) as rows:
+            j = rows.index
+            row = self.row(step.index, j, limit, step.node)
             source = f.offset(kind, x, f.mul(f.add(f.mul(i, limit), row), inner))
             target = f.offset(kind, out, f.mul(f.add(f.mul(i, count), j), inner))
             self.copied(target, source, bytes_)
@@ -230,13 +259,13 @@ class Emitter:
         """Write or add rows in place."""
         f = self.f
         limit, inner = (self.dim(d) for d in step.x.shape)
-        self.checked(step.index, limit, step.node)
         dtype = step.x.dtype.name
         kind = memory_type(dtype)
-        x, index, updates = self.at(step.x), self.at(step.index), self.at(step.updates)
+        x, updates, cost = self.at(step.x), self.at(step.updates), f.add(inner, CACHE_LINE)
         prefix = "f" if step.x.dtype.is_floating else ""
-        with f.loop(0, self.dim(step.index.shape[0])) as j:
-            row = self.integer(step.index.dtype, f.offset(memory_type(step.index.dtype.name), index, j))
+        with self.pulse.loop(self.dim(step.index.shape[0]), cost) as rows:
+            j = rows.index
+            row = self.row(step.index, j, limit, step.node)
             target = f.offset(kind, x, f.mul(row, inner))
             source = f.offset(kind, updates, f.mul(j, inner))
             with f.loop(0, inner) as i:
@@ -268,7 +297,7 @@ class Emitter:
                 first = NEGATIVE_INFINITY if step.largest else INFINITY
             else:
                 first = f.load_raw(kind, f.offset(kind, x, start), dtype.size)
-            with f.loop_carrying(0, count, 1, [(kind, first), ("i64", "0")]) as loop:
+            with self.pulse.loop(count, 1, [(kind, first), ("i64", "0")]) as loop:
                 value = f.load_raw(kind, f.offset(kind, x, f.add(start, f.mul(loop.index, inner))), dtype.size)
                 better = f.value(f"{self.order(dtype, step.largest)} {kind} {value}, {loop.values[0]}")
                 loop.carry([f.value(f"select i1 {better}, {kind} {value}, {kind} {loop.values[0]}"),
@@ -290,7 +319,7 @@ class Emitter:
         """Fail unless all hold."""
         f = self.f
         start = self.at(step.condition)
-        with f.loop_carrying(0, self.dim(step.condition.shape[0]), 1, [("i1", "false")]) as loop:
+        with self.pulse.loop(self.dim(step.condition.shape[0]), 1, [("i1", "false")]) as loop:
             value = f.load("bool", f.offset("i8", start, loop.index))
             wrong = f.value(f"xor i1 {value.ssa}, true")
             loop.carry([f.value(f"or i1 {loop.values[0]}, {wrong}")])
@@ -298,8 +327,12 @@ class Emitter:
 
     def check_sizes(self, step: CheckSizes) -> None:
         """Fail unless the sizes compare as they must."""
-        wrong = {"==": "ne", ">=": "slt"}[step.relation]
-        self.failing(self.f.compare(wrong, self.dim(step.left), self.dim(step.right)), step.node)
+        f, left, right = self.f, self.dim(step.left), self.dim(step.right)
+        wrong = f.compare("slt" if step.relation == ">=" else "ne", left, right)
+        if step.relation == "broadcasts":
+            for side in (left, right):
+                wrong = f.value(f"and i1 {wrong}, {f.compare('ne', side, 1)}")
+        self.failing(wrong, step.node)
 
     def bind(self, step: Bind) -> None:
         """A size for the steps that follow."""
@@ -316,6 +349,7 @@ class Emitter:
 
     def branch(self, step: Branch) -> None:
         """Both arms."""
+        self.count()
         condition = self.f.load("bool", self.at(step.condition))
         with self.f.if_else(condition.ssa) as arms:
             self.steps(step.then)
@@ -325,7 +359,8 @@ class Emitter:
     # --- loops ----------------------------------------------------------------------------------------------------
 
     def loop(self, step: Loop) -> None:
-        """A loop: pointers move, the cancel flag is polled once a step."""
+        """A loop: pointers move, work is counted in each step."""
+        self.count()
         f = self.f
         limit = None if step.limit is None else self.integer(step.limit.dtype, self.at(step.limit))
         starts = [self.at(c.start) for c in step.carries]
@@ -351,7 +386,7 @@ class Emitter:
             f.branch_if(f.load("bool", self.at(step.condition)).ssa, body, end)
             f.block(body)
         self.room(step, index, end)
-        self.cancelled()
+        self.owed.append(1)
         self.rows(step, index, limit, wholes)
         self.pongs(step, index, pongs)
         self.steps(step.body)
@@ -383,12 +418,6 @@ class Emitter:
         f.store_raw("i8", "1", self.at(step.more), 1)
         f.branch(end)
         f.block(fits)
-
-    def cancelled(self) -> None:
-        """Leave if the caller wants to stop."""
-        flag = self.f.value("load volatile i32, ptr %cancel, align 4")
-        with self.f.if_(self.f.value(f"icmp ne i32 {flag}, 0")):
-            self.f.ret(-1)
 
     def rows(self, step: Loop, index: str, limit: str | None, wholes: Sequence[str]) -> None:
         """Point rows at this step's row."""

@@ -9,10 +9,11 @@ products stay native.
 from __future__ import annotations
 
 import hashlib
-import threading
 import time
+import weakref
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NoReturn, Union
 
 import numpy as np
@@ -25,6 +26,7 @@ from rnngraph.backends.llvm.draws import Routine
 from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.explain import native_steps
 from rnngraph.backends.llvm.gemm import GemmEmitter
+from rnngraph.backends.llvm.guard import TEXT, Guard
 from rnngraph.backends.llvm.native import Segment, SizeError
 from rnngraph.backends.llvm.target import Library, Target
 from rnngraph.backends.llvm.text import Module
@@ -33,6 +35,7 @@ from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.sizes import Dim, Symbol, add, floordiv, mul
 from rnngraph.ir.types import DType
 from rnngraph.ir.walk import type_symbols, users
+from rnngraph.locks import ForkLock
 from rnngraph.lowering.grown import Grown, grows, lower_grown
 from rnngraph.lowering.lower import lower
 from rnngraph.lowering.plan import Plan
@@ -230,7 +233,8 @@ class Program:
         machine = Machine(dict(sizes))
         for n in nodes:
             machine.step(env, n, self.own)
-        raise errors.at_node(errors.InternalError(None, node, f"{why}, but the reference kernels do not fail; please report "
+        raise errors.at_node(errors.InternalError(None, node, f"{why}, but the reference kernels do not fail. Unless another "
+                                                  "thread changed a fed array during the run, please report "
                                                   "it with the program"), node)
 
     def reports(self, loop: str = "") -> tuple[StepReport, ...]:
@@ -305,14 +309,20 @@ class LLVMEngine:
 
     def __init__(self) -> None:
         self.target = Target()
-        self.lock = threading.RLock()
-        self.libraries: dict[tuple[str, str], Library] = {}
+        self.latch = ForkLock()
+        self.libraries: dict[str, weakref.ref[Library]] = {}
+        """Loaded code by its key, as long as an executable uses it."""
         self.routines: dict[Routine, bytes] = {}
         self.columns: dict[str, int] = {}
 
     def compile(self, graph: Graph, options: Options) -> LLVMExecutable:
         """An executable of a closed graph. Raises InternalError for one that uses a size that nothing binds."""
         return LLVMExecutable(self, graph)
+
+    @cached_property
+    def guard(self) -> Guard:
+        """The way into native code."""
+        return Guard(self.library("", TEXT))
 
     def panel(self, dtype: DType, k: Dim, n: Dim) -> Dim:
         """The elements that a packed k x n matrix takes."""
@@ -335,17 +345,20 @@ class LLVMEngine:
     def segment(self, plan: Plan) -> Segment:
         """Emit, compile and load a plan."""
         emitter = CheckedEmitter(plan, self.target.vector_bits) if checks_wanted() else Emitter(plan, self.target.vector_bits)
-        library = self.library(emitter)
-        return Segment(plan, library, emitter.arena.bins, getattr(emitter, "places", ()))
+        library = self.library(*emitter.texts(), list(emitter.routines))
+        return Segment(plan, library, emitter.arena.bins, self.guard, getattr(emitter, "places", ()))
 
-    def library(self, emitter: Emitter) -> Library:
-        """The loaded code of a plan, with the routines that it calls."""
-        texts = emitter.texts()
-        with self.lock:
-            if texts not in self.libraries:
-                objects = [self.compiled(*texts), *(self.routine(r) for r in emitter.routines)]
-                self.libraries[texts] = self.target.load(*objects)
-            return self.libraries[texts]
+    def library(self, optimised: str, verbatim: str, routines: Sequence[Routine] = ()) -> Library:
+        """The loaded code of two texts, with the routines that it calls; from memory, disk or LLVM."""
+        key = self.key(optimised, verbatim)
+        with self.latch.lock:
+            known = self.libraries.get(key)
+            found = None if known is None else known()
+            if found is None:
+                found = self.target.load(self.compiled(optimised, verbatim), *map(self.routine, routines))
+                alive = {k: ref for k, ref in self.libraries.items() if ref() is not None}
+                self.libraries = {**alive, key: weakref.ref(found)}
+            return found
 
     def routine(self, routine: Routine) -> bytes:
         """The object of a routine, kept: plans of any shape share it."""
@@ -355,12 +368,16 @@ class LLVMEngine:
 
     def compiled(self, optimised: str, verbatim: str) -> bytes:
         """The object of two texts, from disk or from LLVM."""
-        key = hashlib.sha256("\n".join([self.target.machine_key(), optimised, verbatim]).encode()).hexdigest()
+        key = self.key(optimised, verbatim)
         data = cache.load(key)
         if data is None:
             data = self.target.compile(optimised, verbatim)
             cache.save(key, data)
         return data
+
+    def key(self, optimised: str, verbatim: str) -> str:
+        """What names the object of two texts."""
+        return hashlib.sha256("\n".join([self.target.machine_key(), optimised, verbatim]).encode()).hexdigest()
 
 
 ENGINE = LLVMEngine()

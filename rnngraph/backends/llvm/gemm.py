@@ -11,9 +11,11 @@ displacements of the loads, and a run-time stride costs a register for every row
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rnngraph.backends.llvm.pulse import PRODUCTS, STATE, Pulse, short
 from rnngraph.backends.llvm.text import Function, Index, Module
 from rnngraph.backends.llvm.tiles import MOST_SETS, Geometry, Tile, TileWriter, geometry
 
@@ -40,6 +42,13 @@ class _Product:
     panel_stride: Index
     c_stride: Index
     masked_b: bool
+    pulse: Pulse | None
+    """Counts the work, if there may be much."""
+
+
+def _pulse(fn: Function, *sizes: int | None) -> Pulse | None:
+    known = [d for d in sizes if d is not None]
+    return None if len(known) == len(sizes) and short(math.prod(known) // PRODUCTS) else Pulse(fn)
 
 
 def _known(value: Index) -> int | None:
@@ -49,7 +58,8 @@ def _known(value: Index) -> int | None:
 class GemmEmitter:
     """Adds matrix kernels to a module, each shape once. All functions return void; sizes and strides are in elements.
 
-    Every entry takes all its sizes at run time; those that were given as ints when it was emitted are ignored inside.
+    Every entry takes all its sizes at run time; those that were given as ints when it was emitted are ignored inside. The
+    last parameter is the state of the run (see `pulse`): a product that is told to stop leaves C unfinished.
     """
 
     def __init__(self, module: Module, vector_bits: int | None = None, linkage: str = "hidden") -> None:
@@ -75,7 +85,7 @@ class GemmEmitter:
     ) -> str:  # fmt: skip
         """The symbol of C[M,N] (+)= A[M,K] * packed B.
 
-        `void (ptr a, i64 a_row_stride, i64 a_column_stride, ptr packed, ptr c, i64 ldc, i64 m, i64 n, i64 k)`.
+        `void (ptr a, i64 a_row_stride, i64 a_column_stride, ptr packed, ptr c, i64 ldc, i64 m, i64 n, i64 k, ptr state)`.
         C has contiguous columns and may not overlap A or B. M, N or K may be 0; K = 0 clears C unless accumulating.
         """
         shape = self.geometry(dtype)
@@ -87,7 +97,7 @@ class GemmEmitter:
         product = _Product(
             fn, shape, "%m" if m is None else m, "%n" if n is None else n,
             "%ars" if a_strides[0] is None else a_strides[0], "%acs" if a_strides[1] is None else a_strides[1],
-            shape.columns, "%ldc" if ldc is None else ldc, False,
+            shape.columns, "%ldc" if ldc is None else ldc, False, _pulse(fn, m, n, k),
         )  # fmt: skip
         self._depth_blocks(product, "%k" if k is None else k, accumulate)
         fn.ret()
@@ -152,7 +162,11 @@ class GemmEmitter:
         if m == 0:
             return
 
+        cost = fn.add(fn.floordiv(fn.mul(size, shape.rows * vectors * shape.lanes), PRODUCTS), 1)
+
         def tile(rows: int, first: Index) -> None:
+            if product.pulse is not None:
+                product.pulse.spend(cost)
             a_rows = fn.offset(shape.item, a, fn.mul(first, product.row_stride))
             c_rows = fn.offset(shape.item, c, fn.mul(first, product.c_stride))
             self._call_tile(product, rows, vectors, columns, (a_rows, b, c_rows), size, add)
@@ -217,7 +231,7 @@ class GemmEmitter:
         """The symbol of C[M,N] (+)= A[M,K] * B[K,N] for M <= 4 and B with contiguous columns, read where it lies.
 
         `void (ptr a, i64 a_row_stride, i64 a_column_stride, ptr b, i64 b_row_stride, ptr c, i64 ldc, i64 m, i64 n,
-        i64 k)`. For a B used once: packing would read and write more than the product itself.
+        i64 k, ptr state)`. For a B used once: packing would read and write more than the product itself.
         """
         if m is not None and m > DIRECT_ROWS:
             raise ValueError(f"the direct product takes at most {DIRECT_ROWS} rows, not {m}")
@@ -230,7 +244,7 @@ class GemmEmitter:
         product = _Product(
             fn, shape, "%m" if m is None else m, "%n" if n is None else n,
             "%ars" if a_strides[0] is None else a_strides[0], "%acs" if a_strides[1] is None else a_strides[1],
-            "%bks" if b_stride is None else b_stride, "%ldc" if ldc is None else ldc, True,
+            "%bks" if b_stride is None else b_stride, "%ldc" if ldc is None else ldc, True, _pulse(fn, m, n, k),
         )  # fmt: skip
         # Rows of B are read in pieces as long as registers allow: short pieces at a long stride defeat prefetching.
         accumulators = shape.vectors * 4
@@ -250,7 +264,7 @@ class GemmEmitter:
     def pack(self, dtype: str) -> str:
         """The symbol that packs B (element (k, n) at b + k * row_stride + n * column_stride) into panels.
 
-        `void (ptr b, i64 row_stride, i64 column_stride, ptr packed, i64 k, i64 n)`; the result is
+        `void (ptr b, i64 row_stride, i64 column_stride, ptr packed, i64 k, i64 n, ptr state)`; the result is
         [ceil(n / columns)][k][columns], with zeros after the last column.
         """
         shape = self.geometry(dtype)
@@ -263,6 +277,7 @@ class GemmEmitter:
 
     def _entry(self, name: str, params: Sequence[str]) -> Function:
         pairs = [(kind + " noalias" if kind == "ptr" else kind, word) for kind, word in (p.split() for p in params)]
+        pairs.append(STATE)
         return self.module.function(name, pairs, "void", linkage=self.linkage)
 
 
@@ -281,7 +296,9 @@ class _PackWriter:
         """The whole function."""
         fn, shape = self.fn, self.shape
         columns = shape.columns
+        pulse, cost = Pulse(fn), fn.mul("%k", columns)
         with fn.loop(0, "%n", columns) as start:
+            pulse.spend(cost)
             out = fn.offset(shape.item, "%out", fn.mul(start, "%k"))
             b = fn.offset(shape.item, "%b", fn.mul(start, "%bcs"))
             left = fn.sub("%n", start)

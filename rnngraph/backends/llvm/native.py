@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from rnngraph.backends.llvm.guard import Guard
 from rnngraph.backends.llvm.memory import address, aligned
 from rnngraph.backends.llvm.target import Library
 from rnngraph.errors import InternalError
 from rnngraph.ir.sizes import Dim, Symbol, evaluate
 from rnngraph.ir.types import TensorType
 from rnngraph.lowering.plan import Plan
-from rnngraph.runtime import interrupts
-
-_RUN = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
-                        ctypes.c_void_p)
-_FLAG = ctypes.addressof(interrupts.FLAG)
 
 
 class Segment:
@@ -28,12 +24,14 @@ class Segment:
     `places` are what statuses below -1 stand for, in checked code (see `bounds`).
     """
 
-    def __init__(self, plan: Plan, library: Library, bins: Sequence[Dim], places: Sequence[str] = ()) -> None:
+    def __init__(self, plan: Plan, library: Library, bins: Sequence[Dim], guard: Guard,
+                 places: Sequence[str] = ()) -> None:
         self.plan = plan
         self.places = places
         self.library = library
+        self.guard = guard
         self.bins = tuple(bins)
-        self.run: Callable[..., int] = _RUN(library.address("run"))
+        self.code = library.address("run")
         self.constants = [np.ascontiguousarray(plan.constants[i]) for i in sorted(plan.constants)]
         self.fixed = [address(a) for a in self.constants]
         self.layouts: dict[tuple[int, ...], _Layout] = {}
@@ -42,7 +40,10 @@ class Segment:
 
     def __call__(self, inputs: Sequence[Any], sizes: Mapping[Symbol, int],
                  begun: Mapping[int, Any] | None = None) -> tuple[int, list[Any]]:
-        """Status (see `emit`) and outputs. `begun`: rows that an output already has."""
+        """Status (see `emit`; never -1) and outputs. `begun`: rows that an output already has.
+
+        Raises what a signal handler raises meanwhile.
+        """
         values = tuple([sizes[s] for s in self.plan.symbols])
         layout = self.layouts.get(values) or self.layout(values)
         arrays = [a if type(a) is np.ndarray and a.flags.c_contiguous else np.ascontiguousarray(a) for a in inputs]
@@ -53,13 +54,8 @@ class Segment:
         pointers = layout.pointers(*[address(a) for a in arrays], *self.fixed)
         targets = layout.targets(*[address(a) for a in outputs])
         arena = self.arena(layout.arena)
-        interrupts.watch()
-        interrupts.FLAG.value = 0
-        status = self.run(pointers, targets, layout.numbers, address(arena), _FLAG)
+        status = self.guard.run(self.code, pointers, targets, layout.numbers, address(arena))
         self.arenas.append(arena)
-        if status == -1:
-            interrupts.FLAG.value = 0
-            raise KeyboardInterrupt
         if status < -1:
             raise InternalError(None, None, f"native code would have left its memory at {self.places[-2 - status]}; please "
                                             "report it with the program")

@@ -1,18 +1,21 @@
 """Loop nests to LLVM functions: scalar loops that LLVM's vectoriser widens.
 
-A kernel's parameters are one pointer an access (already moved to the access's first element) and the sizes that are not
-known when the code is made. Equal kernels are one function.
+A kernel's parameters are one pointer an access (already moved to the access's first element), the sizes that are not
+known when the code is made, and the state of the run, which a kernel that may be long asks whether to go on. Equal
+kernels are one function.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from rnngraph.backends.llvm.pulse import GRAIN, STATE, Pulse, short, weight, work
 from rnngraph.backends.llvm.scalars import LLVMScalars
-from rnngraph.backends.llvm.text import Function, Index, Module, Scalar, memory_type
+from rnngraph.backends.llvm.text import Function, Index, Loop, Module, Scalar, memory_type
 from rnngraph.ir.op import Elementwise, lookup
-from rnngraph.ir.sizes import Dim
+from rnngraph.ir.sizes import Dim, product
 from rnngraph.lowering.plan import Access, Nest, Store
 
 UNITS: dict[str, Callable[[str], Any]] = {
@@ -64,9 +67,12 @@ class _Writer:
         self._collect()
         accesses = [*nest.accesses, *(s.access for s in nest.stores)]
         params = [("ptr noalias", f"arg{i}") for i in range(len(accesses))]
-        params += [("i64", f"dim{i}") for i in range(len(self.dims))]
+        params += [*(("i64", f"dim{i}") for i in range(len(self.dims))), STATE]
         # Inlined, the kernels of an unrolled program would make one function that takes minutes to compile.
         self.function = Function("nest", params, "void", linkage="internal", attributes="noinline #0")
+        self.pulse = None if short(work(nest)) else Pulse(self.function)
+        self.short_rows = False
+        """Whether the innermost loop that is being written is known to be short."""
         self.scalars: Any = LLVMScalars(self.function)
 
     def _collect(self) -> None:
@@ -92,8 +98,24 @@ class _Writer:
     # --- structure ----------------------------------------------------------------------------------------------
 
     def write(self) -> Function:
-        """The function."""
-        nest, f = self.nest, self.function
+        """The function. Where the innermost size is not known, rows that are short have a version of their own."""
+        f, sizes = self.function, self.nest.sizes
+        if self.pulse is not None and len(sizes) > 1 and not isinstance(sizes[-1], int):
+            row = f.mul(self.index(sizes[-1]), weight(self.nest))
+            with f.if_else(f.compare("sle", row, GRAIN)) as version:
+                self.short_rows = True
+                self.nested()
+                version.otherwise()
+                self.short_rows = False
+                self.nested()
+        else:
+            self.nested()
+        f.ret()
+        return f
+
+    def nested(self) -> None:
+        """All loops."""
+        nest = self.nest
         rank = len(nest.sizes)
         trailing = 0
         while trailing < rank and nest.reduced[rank - 1 - trailing]:
@@ -103,8 +125,6 @@ class _Writer:
         if reducing and not simple:
             self.start_sums()
         self.loops(0, rank - trailing, [], trailing, not simple)
-        f.ret()
-        return f
 
     def start_sums(self) -> None:
         """Write the unit of each reduction where it goes."""
@@ -120,19 +140,43 @@ class _Writer:
                 self.function.store(unit, self.pointer(len(self.nest.accesses) + j, store.access, place))
         self.over(kept, [], inner)
 
+    @contextmanager
+    def axis(self, axes: Sequence[int], carried: Sequence[tuple[str, str]] = ()) -> Iterator[Loop]:
+        """A loop over the first of some axes; the others are inside it.
+
+        Work is counted in the outermost loop whose body is known to be short, so that LLVM finds it and all inside it
+        as if nothing were counted.
+        """
+        size, work = self.index(self.nest.sizes[axes[0]]), self.counted(axes)
+        if self.pulse is not None and work is not None:
+            with self.pulse.loop(size, work, carried) as loop:
+                yield loop
+            return
+        with self.function.loop_carrying(0, size, 1, carried) as loop:
+            yield loop
+
+    def counted(self, axes: Sequence[int]) -> Index | None:
+        """The work of one iteration of a loop in which work is counted."""
+        last = len(self.nest.sizes) - 1
+        if self.short_rows and axes[-1] == last:
+            row = self.function.mul(self.index(self.nest.sizes[last]), weight(self.nest))
+            return row if len(axes) == 2 else None
+        around, body = (product([*(self.nest.sizes[k] for k in part), weight(self.nest)]) for part in (axes, axes[1:]))
+        return body if isinstance(body, int) and short(body) and not short(around) else None
+
     def over(self, axes: Sequence[int], at: list[Index], inner: Callable[[list[Index]], None]) -> None:
         """Nested loops over some axes."""
         if not axes:
             inner(at)
             return
-        with self.function.loop(0, self.index(self.nest.sizes[axes[0]])) as i:
-            self.over(axes[1:], [*at, i], inner)
+        with self.axis(axes) as loop:
+            self.over(axes[1:], [*at, loop.index], inner)
 
     def loops(self, axis: int, stop: int, at: list[Index], trailing: int, into_memory: bool) -> None:
         """The loops that are not folded in registers, then those that are."""
         if axis < stop:
-            with self.function.loop(0, self.index(self.nest.sizes[axis])) as i:
-                self.loops(axis + 1, stop, [*at, i], trailing, into_memory)
+            with self.axis(range(axis, len(self.nest.sizes))) as loop:
+                self.loops(axis + 1, stop, [*at, loop.index], trailing, into_memory)
             return
         if trailing == 0:
             self.body(at, into_memory)
@@ -153,9 +197,8 @@ class _Writer:
             values = self.terms(at)
             return [self.combined(s.combine, total, values[s.term])
                     for s, total in zip(self.nest.stores, totals, strict=True)]
-        size = self.nest.sizes[len(at)]
         carried = [(t.type, t.ssa) for t in totals]
-        with self.function.loop_carrying(0, self.index(size), 1, carried) as loop:
+        with self.axis(range(len(at), len(self.nest.sizes)), carried) as loop:
             inside = [Scalar(v, t.dtype) for v, t in zip(loop.values, totals, strict=True)]
             new = self.fold([*at, loop.index], inside, depth - 1)
             loop.carry([v.ssa for v in new])

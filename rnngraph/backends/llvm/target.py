@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import functools
 import tempfile
-import threading
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import metadata
+from typing import Any, TypeVar
 
 import llvmlite
 import llvmlite.binding as llvm
+from llvmlite.binding.newpassmanagers import NewPassManager
 
-_LOCK = threading.RLock()
-"""Held around every use of LLVM: object destruction and parsing in llvmlite are not safe to interleave."""
+from rnngraph.backends.llvm.apart import LOCK, apart, close_after
+
+T = TypeVar("T")
 
 _RECIPE = 1
 """Counted up when the passes or options below change: the same text gives another object then."""
@@ -55,11 +59,15 @@ class Library:
 
     def __init__(self, engine: llvm.ExecutionEngine) -> None:
         self._engine = engine
+        close_after(self, engine)
+
+    def _find(self, symbol: str) -> int:
+        with LOCK:
+            return int(self._engine.get_function_address(symbol))
 
     def address(self, symbol: str) -> int:
         """The address of a function of the loaded object."""
-        with _LOCK:
-            address = int(self._engine.get_function_address(symbol))
+        address = apart(partial(self._find, symbol))
         if not address:
             raise KeyError(f"the loaded object has no symbol {symbol!r}")
         return address
@@ -69,7 +77,7 @@ class Target:
     """A machine to generate code for: this one, unless a CPU name and feature string say otherwise."""
 
     def __init__(self, cpu: str | None = None, features: str | None = None) -> None:
-        with _LOCK:
+        with LOCK:
             _initialise()
             self.triple = str(llvm.get_process_triple())
             self.cpu = str(llvm.get_host_cpu_name()) if cpu is None else cpu
@@ -142,31 +150,42 @@ class Target:
         Functions of `verbatim` with hidden visibility may be called from `optimised` (which declares them) and are
         made internal to the object.
         """
-        with _LOCK:
-            module, machine, _context = self._build(optimised, verbatim)
-            try:
-                return bytes(machine.emit_object(module))
-            except RuntimeError as error:
-                raise _refused("generate code for", optimised + verbatim, error) from None
+        return apart(partial(self._locked, self._compile, optimised, verbatim))
 
     def assembly(self, optimised: str = "", verbatim: str = "") -> str:
         """What `compile` would put in the object, as assembly text, for people and tests."""
-        with _LOCK:
-            module, machine, _context = self._build(optimised, verbatim)
-            return str(machine.emit_assembly(module))
+        return apart(partial(self._locked, self._assembly, optimised, verbatim))
 
     def load(self, *objects: bytes) -> Library:
         """Map objects into this process, linked with each other and ready to call."""
-        with _LOCK:
-            engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), self._machine())
-            try:
-                for data in objects:
-                    engine.add_object_file(llvm.ObjectFileRef.from_data(data))
-                engine.finalize_object()
-            except RuntimeError as error:
-                sizes = ", ".join(str(len(data)) for data in objects)
-                raise CompilationError(f"LLVM could not load objects of {sizes} bytes: {error}") from None
-            return Library(engine)
+        return apart(partial(self._locked, self._load, objects))
+
+    def _locked(self, work: Callable[..., T], *args: Any) -> T:
+        """Use LLVM. What `work` makes and does not give dies with its call, and so inside the lock."""
+        with LOCK:
+            return work(*args)
+
+    def _compile(self, optimised: str, verbatim: str) -> bytes:
+        module, machine, _context = self._build(optimised, verbatim)
+        try:
+            return bytes(machine.emit_object(module))
+        except RuntimeError as error:
+            raise _refused("generate code for", optimised + verbatim, error) from None
+
+    def _assembly(self, optimised: str, verbatim: str) -> str:
+        module, machine, _context = self._build(optimised, verbatim)
+        return str(machine.emit_assembly(module))
+
+    def _load(self, objects: Sequence[bytes]) -> Library:
+        engine = llvm.create_mcjit_compiler(llvm.parse_assembly("", llvm.create_context()), self._machine())
+        try:
+            for data in objects:
+                engine.add_object_file(llvm.ObjectFileRef.from_data(data))
+            engine.finalize_object()
+        except RuntimeError as error:
+            sizes = ", ".join(str(len(data)) for data in objects)
+            raise CompilationError(f"LLVM could not load objects of {sizes} bytes: {error}") from None
+        return Library(engine)
 
 
 def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
@@ -177,4 +196,8 @@ def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
     # Kernels are loops over long rows: unrolling the vector loop doubles the code to generate and gains nothing.
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
+    manager = builder.getModulePassManager()
+    manager.run(module, builder)
+    # The manager's own way to it is hidden by a base class's empty method, so that each module would leave 80 kB.
+    NewPassManager._dispose(manager)
+    manager.detach()

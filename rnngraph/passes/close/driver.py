@@ -23,6 +23,7 @@ from rnngraph.passes.close.prune import Target, cut, prune, prune_targets
 from rnngraph.passes.close.sizes import settle
 from rnngraph.passes.close.state import Threaded, thread
 from rnngraph.passes.close.twins import twins
+from rnngraph.passes.edges import loosen
 from rnngraph.passes.raise_loops import settle_lists
 
 
@@ -114,7 +115,7 @@ def close(opened: Opened, arrays: Sequence[Any], store: Any) -> Closed:
     contents += [None] * (len(given) - len(arrays))
     samples = bind(given, contents, values)
     graph, facts = settle(threaded.graph, given, contents, samples)
-    graph = settle_lists(prune(graph, keep_effects=True, closed=True), facts)
+    graph = settle_lists(loosen(prune(graph, keep_effects=True, closed=True)), facts)
     return _closed(graph, threaded, given, contents, facts)
 
 

@@ -2,231 +2,26 @@
 
 The graph is typed again from its parameters on, in execution order. Where an op demands something of sizes that is not
 provable, the first feeds' sizes decide: the fact is noted as a guard, the parameters' symbols are rewritten with it, and
-the typing starts again (`Learned`). So one rule serves merging, broadcasting and conflicts:
-
-    a = b wanted, true of the first feeds        merge, guard a = b
-    one side broadcast, 1 in the first feeds     guard that it is 1
-    neither                                      the node becomes `fail`, guard on the opposite
-    a size bound inside the graph                a run-time `check_sizes`
+the typing starts again (`Learned`). So one rule serves merging, broadcasting and conflicts; see `builder`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from rnngraph.errors import with_inputs
-from rnngraph.ir.graph import Array, Builder, Graph, Node, Origin, Value, building
-from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
-from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, sub, substitute, symbols
+from rnngraph.ir.graph import Array, Graph, Node, Value
+from rnngraph.ir.op import OpDef
+from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols, row_type
-from rnngraph.ops.shapes import nonnegative
+from rnngraph.ops.shapes import text
+from rnngraph.passes.close.builder import ClosingBuilder
 from rnngraph.passes.close.facts import Conflict, Facts, Learned
-from rnngraph.passes.close.failures import failing_like, quoted, runtime_words, shape_text
-
-
-class Made(NamedTuple):
-    """What `ClosingBuilder.node` gives: the values that stand for the node's results."""
-
-    results: Sequence[Value]
-
-
-class ClosingSizes:
-    """How `infer` settles sizes while a graph is closed."""
-
-    def __init__(self, builder: ClosingBuilder) -> None:
-        self.builder = builder
-        self.pending: set[Symbol] = set()
-        """Sizes of the node being typed that it will bind itself: its own kernel looks at them."""
-
-    def same(self, a: Dim, b: Dim, what: str) -> Dim:
-        """See the module's table."""
-        if a == b:
-            return a
-        if a is None or b is None:
-            return b if a is None else a
-        facts = self.builder.facts
-        x, y = facts.value(a), facts.value(b)
-        if x is None or y is None:
-            if self.pending.isdisjoint((*symbols(a), *symbols(b))):
-                self.builder.check(a, b, f"Incompatible shapes: {{0}} and {{1}} must be equal for {quoted(what)}")
-            return a if isinstance(a, int) else b
-        if x == y:
-            facts.learn(a, b)
-        facts.note("!=", a, b)
-        raise Conflict(f"Incompatible shapes: {x} and {y} must be equal for {what}")
-
-    def at_least(self, size: Dim, low: Dim, message: str) -> None:
-        """A guard by the first feeds, or a run-time check."""
-        if size is None or low is None or nonnegative(sub(size, low)):
-            return
-        facts = self.builder.facts
-        x, y = facts.value(size), facts.value(low)
-        if x is None or y is None:
-            if self.pending.isdisjoint((*symbols(size), *symbols(low))):
-                self.builder.check(size, low, message, ">=")
-        elif x >= y:
-            facts.note(">=", size, low)
-        else:
-            facts.note("<", size, low)
-            raise Conflict(message.format(x, y))
-
-    def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
-        """What the first feeds say, noted as a guard."""
-        if a is None or b is None:
-            return None
-        if a == b or (relation == ">=" and nonnegative(sub(a, b))):
-            return True
-        facts = self.builder.facts
-        x, y = facts.value(a), facts.value(b)
-        if x is None or y is None:
-            return None
-        if relation == "==":
-            if x == y:
-                facts.learn(a, b)
-            facts.note("!=", a, b)
-            return False
-        facts.note(">=" if x >= y else "<", a, b)
-        return x >= y
-
-    def fresh(self, hint: str) -> Dim:
-        """A symbol bound at the result."""
-        symbol = Symbol(hint)
-        self.builder.graph.binds.add(symbol)
-        self.pending.add(symbol)
-        return symbol.dim
-
-
-class Demands(ClosingSizes):
-    """What a composite demands of sizes; its own results bind nothing."""
-
-    def fresh(self, hint: str) -> Dim:
-        """A symbol that stands for nothing."""
-        symbol = Symbol(hint)
-        self.pending.add(symbol)
-        return symbol.dim
-
-
-class ClosingBuilder(Builder):
-    """A builder that makes closed nodes of whatever it is asked for."""
-
-    def __init__(self, graph: Graph, parent: ClosingBuilder | None, facts: Facts) -> None:
-        super().__init__(graph, parent)
-        self.facts = facts
-        self.sizes = ClosingSizes(self)
-        self.origin: Origin = parent.origin if parent else Origin()
-        self.checked: set[tuple[Dim, Dim, str]] = set()
-
-    def region(self, name: str = "") -> ClosingBuilder:
-        """A builder for a region."""
-        return ClosingBuilder(Graph(name, self.graph), self, self.facts)
-
-    def describe(self, op: OpDef, name: str, operands: Sequence[Value]) -> tuple[str, tuple[Node, ...], Origin]:
-        """Nodes made on the way belong to the node being closed."""
-        return name, (), self.origin
-
-    def plain(self, *args: Any, **kwargs: Any) -> Node:
-        """A node as it is asked for."""
-        return super().node(*args, **kwargs)
-
-    def check(self, a: Dim, b: Dim, message: str, relation: str = "==") -> None:
-        """A run-time check of how two sizes compare."""
-        if (a, b, relation) not in self.checked:
-            self.checked.add((a, b, relation))
-            pair = self.plain("sizes", (), {"dims": (a, b)}).results[0]
-            self.plain("check_sizes", [pair], {"message": message, "relation": relation})
-
-    def node(self, op: OpDef | str, operands: Sequence[Value] = (), attrs: Mapping[str, Any] | None = None,
-             regions: Sequence[Graph] = (), name: str = "", types: Sequence[Type] | None = None,
-             after: Sequence[Node] = (), origin: Origin | None = None, hints: Sequence[str] = ()) -> Any:
-        """The closed form of a node: expanded, broadcast, or folded to sizes."""
-        definition = lookup(op) if isinstance(op, str) else op
-        if origin is not None:
-            self.origin = origin
-        inputs = [self.local(v) for v in operands]
-        kind = definition.kind
-        if isinstance(kind, Composite):
-            # Its type rule is asked for what it demands of sizes; the expansion has types of its own.
-            given = _full(definition, attrs)
-            definition.infer(Site(tuple(v.type for v in inputs), tuple(v.content for v in inputs), given, Demands(self)))
-            with building(self):
-                made = kind.expand(inputs, given)
-            if made is not None:
-                return Made([self.local(v) for v in made])
-        if isinstance(kind, Elementwise):
-            inputs = self.aligned(inputs)
-        self.sizes.pending.clear()
-        new = self.plain(definition, inputs, attrs, regions, name, types, after, self.origin, hints)
-        for v in new.results:
-            v.type = self.sized(v.type)
-        self.sizes.pending.clear()
-        plain = definition.effects == "pure" and not definition.fails and not regions
-        if plain and definition.name not in ("sizes", "constant"):
-            return Made([self.folded(v) for v in new.results]) if new.results else new
-        return new
-
-    def sized(self, t: Type) -> Type:
-        """A tensor type with a symbol, bound here, for every size that nothing says."""
-        if not isinstance(t, TensorType) or t.shape is None or None not in t.shape:
-            return t
-        return t.with_shape(tuple(self.sizes.fresh("n") if d is None else d for d in t.shape))
-
-    def folded(self, value: Value) -> Value:
-        """An integer value whose content is known is spelled as sizes."""
-        content, t = value.content, value.type
-        if content is None or any(d is None for d in content) or not isinstance(t, TensorType):
-            return value
-        if value.node is not None and value.node.op.name == "as_size" or t.shape is None:
-            return value
-        return self.plain("sizes", (), {"dims": content, "dtype": t.dtype, "scalar": not t.shape}).results[0]
-
-    def aligned(self, inputs: Sequence[Value]) -> list[Value]:
-        """Operands of an elementwise op with explicit broadcasts."""
-        shapes = [v.tensor.shape for v in inputs]
-        if len(inputs) < 2 or any(s is None for s in shapes) or all(s == shapes[0] for s in shapes):
-            return list(inputs)
-        rank = max(len(s) for s in shapes if s is not None)
-        padded = [((1,) * (rank - len(s)) + s) for s in shapes if s is not None]
-        target = tuple(self.joined([p[i] for p in padded]) for i in range(rank))
-        return [v if v.tensor.shape == target else self.stretched(v, target) for v in inputs]
-
-    def stretched(self, value: Value, target: tuple[Dim, ...]) -> Value:
-        """An explicit broadcast."""
-        shape = self.plain("sizes", (), {"dims": target}).results[0]
-        return self.plain("broadcast", [value, shape], {}, types=[value.tensor.with_shape(target)]).results[0]
-
-    def joined(self, dims: Iterable[Dim]) -> Dim:
-        """The common size of broadcast axes."""
-        result: Dim = 1
-        for d in dims:
-            if d == result or d == 1:
-                continue
-            if result == 1:
-                result = d
-                continue
-            result = self.decided(result, d)
-        return result
-
-    def decided(self, a: Dim, b: Dim) -> Dim:
-        """Two different sizes, neither of them 1 as far as is known."""
-        facts = self.facts
-        x, y = facts.value(a), facts.value(b)
-        if x is not None and y is not None and x != y:
-            if x == 1 or y == 1:
-                facts.learn(a if x == 1 else b, 1)
-            facts.note("!=", a, b)
-            raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast")
-        common: Dim = self.sizes.same(a, b, "broadcasting")
-        return common
-
-
-def _full(op: OpDef, attrs: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    given = attrs or {}
-    return {k: given.get(k, a.default) for k, a in op.attrs.items()}
 
 
 class Closer:
@@ -284,7 +79,7 @@ class Closer:
         except Conflict as conflict:
             made = self.failing(builder, node, str(conflict))
         except ValueError as error:
-            made = self.failing(builder, node, runtime_words(str(error)))
+            made = self.failing(builder, node, _runtime_words(str(error)))
         found: Sequence[Value] = made.results
         return found
 
@@ -325,8 +120,8 @@ class Closer:
         types = tuple(map_dims(v.type, lambda d: d if isinstance(d, int) else 0) for v in node.results)
         blamed = self.blamed(node)
         if blamed is not None:
-            return failing_like(builder, blamed, types)
-        shapes = [shape_text(self.values[v].type, self.facts) for v in node.operands]
+            return _failing_like(builder, blamed, types)
+        shapes = [_shape_text(self.values[v].type, self.facts) for v in node.operands]
         attrs = {"message": with_inputs(message, shapes), "types": types}
         return builder.plain("fail", [], attrs, name=node.name, origin=node.origin, types=types)
 
@@ -339,11 +134,22 @@ class Closer:
             inner = builder.region(region.name)
             self.body(inner, region, region.params, [inner.local(v) for v in operands[1:]])
             builders.append(inner)
+        self.alike(builders, node)
         self.fill(*builders)
         for b in builders:
             b.graph.sealed = True
         made = make_if(_Plain(builder, self.edges(builder, node), node), operands[0], builders[0], builders[1], node.name)
         return made.results
+
+    def alike(self, builders: Sequence[ClosingBuilder], node: Node) -> None:
+        """Where one branch gives a list and the other a tensor for a tensor of the program, both give a tensor."""
+        for i, (a, b) in enumerate(zip(*(builder.graph.results for builder in builders), strict=True)):
+            if isinstance(a.type, ListType) != isinstance(b.type, ListType) and FILLER not in (
+                    v.node.op if v.node is not None else None for v in (a, b)):
+                for builder, region in zip(builders, node.regions, strict=True):
+                    results = list(builder.graph.results)
+                    results[i] = self.dense(builder, results[i], region.results[i])
+                    builder.graph.results = tuple(results)
 
     def fill(self, then: ClosingBuilder, other: ClosingBuilder) -> None:
         """Give fillers the type of the value that they stand for; size 0 where a size is known in the other branch only."""
@@ -369,10 +175,15 @@ class Closer:
         limit = self.limit(builder, new.get(p.limit) if p.limit is not None else None, p.cond is None)
         self.same_rows(builder, p, new, limit)
         types = [new[v].type for v in p.carry]
+        regions: list[ClosingBuilder] = []
         for _ in range(2 + 2 * sum(_rank(t) + 1 for t in types)):
             regions, changed = self.attempt(builder, node, p, new, types)
             if not changed:
                 break
+            for i, v in enumerate(p.carry):
+                if isinstance(types[i], ListType) and isinstance(changed[i], TensorType):
+                    new[v] = self.dense(builder, new[v], v)
+                    changed[i] = new[v].type
             types = changed
         after = self.edges(builder, node)
         attrs = {k: node.attrs[k] for k in ("reverse", "parallel_iterations", "back_prop", "swap_memory")}
@@ -424,7 +235,7 @@ class Closer:
             bound = [*fresh.values()]
         final = regions[-1]
         given = [v.type for v in final.graph.params[1:1 + len(types)]]
-        results = final.graph.results = self.reached(final, given)
+        results = final.graph.results = self.as_carried(final, self.reached(final, given), given, p.body.results)
         changed, again = [], False
         for t, had, result in zip(types, given, results, strict=False):
             better = _join(t, had, result.type, bound)
@@ -433,12 +244,18 @@ class Closer:
         return regions, changed if again else None
 
 
+    def as_carried(self, body: ClosingBuilder, results: Sequence[Value], carried: Sequence[Type],
+                   old: Sequence[Value]) -> tuple[Value, ...]:
+        """A body's results; where a tensor is carried, rows that turned out to be a list as a tensor."""
+        return tuple(self.dense(body, v, old[i]) if i < len(carried) and isinstance(carried[i], TensorType) else v
+                     for i, v in enumerate(results))
+
     def reached(self, body: ClosingBuilder, carried: Sequence[Type]) -> tuple[Value, ...]:
         """A body's results; a carry that no run gets to has the type that the loop wants."""
         found = list(body.graph.results)
         for i, (value, t) in enumerate(zip(found, carried, strict=False)):
             if value in self.never and value.type != t:
-                found[i] = failing_like(body, self.never[value], (t,)).results[0]
+                found[i] = _failing_like(body, self.never[value], (t,)).results[0]
         return tuple(found)
 
 
@@ -511,11 +328,27 @@ def _join(tried: Type, had: Type, got: Type, bound: Sequence[Symbol]) -> Type:
 
 def _join_lists(tried: Type, got: Type) -> Type:
     if not isinstance(tried, ListType) or not isinstance(got, ListType):
-        return tried
+        return got if isinstance(tried, ListType) else tried
     a, b = tried.element, got.element
     if isinstance(a, TensorType) and isinstance(b, TensorType) and a.shape is None and b.shape is not None:
         return ListType(b, tried.length)
     return tried
+
+
+def _failing_like(builder: ClosingBuilder, fail: Node, types: tuple[Type, ...]) -> Node:
+    """What raises the error of `fail` where values of these types are wanted."""
+    return builder.plain("fail", [], {**fail.attrs, "types": types}, name=fail.name, origin=fail.origin, types=types)
+
+
+def _shape_text(t: Type, facts: Facts) -> str:
+    """A type with the first feeds' sizes, for a message."""
+    if not isinstance(t, TensorType) or t.shape is None:
+        return "TensorArray" if isinstance(t, ListType) else f"{t.dtype.name} of unknown rank"
+    return f"{t.dtype.name} {text(tuple(facts.value(d) for d in t.shape))}"
+
+
+def _runtime_words(message: str) -> str:
+    return message if "Incompatible shapes" in message else f"Incompatible shapes: {message}"
 
 
 def settle(graph: Graph, params: Sequence[Type], contents: Sequence[Any], samples: Mapping[Symbol, int]) -> tuple[Graph, Facts]:

@@ -3,15 +3,16 @@
     %v = variable {key="w"};  %a = read %v;  %b = assign %v, %x     ->     parameter w;  a = w;  b = x;  result w' = x
 
 A read sees the writes that it is ordered after (through data or control edges), else the value before the run. Writes of
-one variable are chained in creation order. In a loop that writes a variable, a step sees the writes of the steps before
-it, also where it uses a read that was made outside (decision 7). In regions a variable that is only read is a capture,
-one that is written a carry (a result of an `if`). Which variables have a value when the run starts is known here, so
-`is_initialized` is a constant, and a read of one that has none is a `fail` node, which raises only if it is executed.
+one variable are chained in creation order. In a loop or branch a read that was made outside is of the variable as the
+region finds it: after the writes that the loop or branch comes after, and those of the steps before (decision 7). In
+regions a variable that is only read is a capture, one that is written a carry (a result of an `if`). Which variables
+have a value when the run starts is known here, so `is_initialized` is a constant, and a read of one that has none is a
+`fail` node, which raises only if it is executed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,15 +24,6 @@ from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import parts
 from rnngraph.ops.random import KEYED
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
-
-
-def _inlined(rb: Rebuilder, node: Node, region: Graph) -> list[Value]:
-    """Put a branch's nodes in place of its `if`; the values of its results."""
-    for param, operand in zip(region.params, node.operands[1:], strict=True):
-        rb.values[param] = rb.value(operand)
-    for inner in region.nodes:
-        rb.step(inner)
-    return [rb.value(v) for v in region.results]
 
 
 @dataclass
@@ -216,6 +208,18 @@ class _Threader:
             inner.versions[key] = [(0, value)]
         self.levels.append(inner)
 
+    def found(self, mask: int) -> dict[str, Value]:
+        """Each variable that has a value, as a region that comes after `mask` finds it."""
+        versions = {key: self.seen(key, mask) for key in self.levels[-1].versions}
+        return {key: value for key, value in versions.items() if value is not None}
+
+    def read_here(self, rb: Rebuilder, captured: Sequence[Value], found: Mapping[str, Value]) -> None:
+        """A read that a region captures is of the variable as the region finds it."""
+        for inner in captured:
+            value = found.get(self.reads.get(inner, ""))
+            if value is not None:
+                rb.values[inner] = rb.builder.local(value)
+
     def start(self, rb: Rebuilder, node: Node, keys: Sequence[str]) -> list[Value]:
         """The values of variables as a region node that writes them finds them."""
         found = []
@@ -238,16 +242,15 @@ class _Threader:
         p = parts(node)
         refs = [i for i, v in enumerate(p.captures) if not isinstance(v.type, RefType)]
         edit = Edit(keep_captures=refs, extra_carry=self.start(rb, node, keys))
-        depth, level = len(self.steps), len(self.levels)
+        depth, level, found = len(self.steps), len(self.levels), self.found(mask)
 
         def enter(which: int, params: Sequence[Value]) -> None:
             del self.levels[level:], self.steps[depth:]
             self.enter_level(node, which, keys, params, mask)
             region = node.regions[which]
             self.steps.append(rb.value(region.params[0]))
-            for inner in region.params[len(region.params) - len(p.captures):]:
-                if self.reads.get(inner) in keys:
-                    rb.values[inner] = params[keys.index(self.reads[inner])]
+            captured = region.params[len(region.params) - len(p.captures):]
+            self.read_here(rb, captured, {**found, **dict(zip(keys, params, strict=False))})
 
         def leave(which: int) -> tuple[Sequence[Value], Sequence[Value]]:
             return [self.required(k) for k in keys], ()
@@ -274,11 +277,12 @@ class _Threader:
         keys = sorted(self.written(node))
         given = self.start(rb, node, keys)
         keep = [i for i, v in enumerate(node.operands[1:]) if not isinstance(v.type, RefType)]
-        depth = len(self.levels)
+        depth, found = len(self.levels), self.found(mask)
 
         def enter(which: int, params: Sequence[Value]) -> None:
             del self.levels[depth:]
             self.enter_level(node, which, keys, given, mask)
+            self.read_here(rb, node.regions[which].params, found)
 
         edit = Edit(keep_captures=keep, enter=enter,
                     leave=lambda which: ((), [self.required(k) for k in keys]))
@@ -290,9 +294,13 @@ class _Threader:
 
     def inline(self, rb: Rebuilder, node: Node, region: Graph, mask: int) -> list[Value]:
         """The branch's nodes in place of the `if`."""
+        for param, operand in zip(region.params, node.operands[1:], strict=True):
+            rb.values[param] = rb.value(operand)
+        self.read_here(rb, region.params, self.found(mask))
         for inner in region.nodes:
             self.levels[-1].before[inner] = mask
-        return _inlined(rb, node, region)
+            rb.step(inner)
+        return [rb.value(v) for v in region.results]
 
 
 def _captures(node: Node) -> Sequence[Value]:

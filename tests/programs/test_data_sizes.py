@@ -1,0 +1,321 @@
+"""Sizes that data decide, on every engine: results as TensorFlow 1.4.0 gives them, errors where it raises them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import rnngraph as tf
+
+Invalid = tf.errors.InvalidArgumentError
+
+
+def close(found: Any, wanted: Any) -> None:
+    assert np.shape(found) == np.shape(wanted)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+
+
+# --- TensorArrays that grow ------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("element_shape", [[2], [None], None])
+@pytest.mark.parametrize("start", [[1.0, 1.0], [100.0, 1.0]], ids=["four rows", "no rows"])
+def test_rows_of_a_loop_that_data_end(sess: Any, element_shape: Any, start: list[float]) -> None:
+    x0 = tf.placeholder(tf.float32, [2])
+    ta = tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=element_shape)
+    _, _, ta = tf.while_loop(lambda i, x, ta: tf.reduce_sum(x) <= 16, lambda i, x, ta: (i + 1, x * 2, ta.write(i, x * 2)),
+                             (0, x0, ta))
+    y = ta.stack()
+    rows = [np.multiply(start, 2.0 ** (i + 1)) for i in range(4)] if start[0] == 1 else np.zeros((0, 2))
+    if len(rows) == 0 and element_shape != [2]:
+        return  # TensorFlow cannot say the shape of no rows then
+    close(sess.run(y, {x0: start}), rows)
+    close(sess.run(tf.shape(y), {x0: start}), np.shape(rows))
+    close(sess.run(tf.reduce_sum(y), {x0: start}), np.sum(rows))
+    close(sess.run(tf.gradients(tf.reduce_sum(y), x0)[0], {x0: start}), [30, 30] if len(rows) else [0, 0])
+    if len(rows):
+        close(sess.run(y[-1], {x0: start}), [16, 16])
+        close(sess.run(tf.reduce_mean(y), {x0: start}), 7.5)
+
+
+def test_raw_rnn_that_reads_in_a_branch(sess: Any) -> None:
+    steps, batch = 4, 3
+    inputs, lengths = tf.placeholder(tf.float32, [steps, batch, 2]), tf.placeholder(tf.int32, [batch])
+    array = tf.TensorArray(tf.float32, steps).unstack(inputs)
+    cell = tf.nn.rnn_cell.BasicRNNCell(4)
+
+    def loop_fn(time: Any, output: Any, state: Any, _: Any) -> Any:
+        done = time >= lengths
+        given = tf.cond(tf.reduce_all(done), lambda: tf.zeros([batch, 2]), lambda: array.read(time))
+        return done, given, cell.zero_state(batch, tf.float32) if output is None else state, output, None
+
+    outputs_, final, _ = tf.nn.raw_rnn(cell, loop_fn)
+    outputs = outputs_.stack()
+    loss = tf.reduce_sum(outputs ** 2) + tf.reduce_sum(final)
+    sess.run(tf.global_variables_initializer())
+    kernel = tf.trainable_variables()[0]
+    x, w = (np.random.RandomState(i).randn(*shape).astype(np.float32) for i, shape in ((0, (steps, batch, 2)), (1, (6, 4))))
+    sess.run(kernel.assign(w))
+    given = [2, 1, 3]
+
+    def run(w: Any) -> tuple[Any, Any]:
+        h, rows = np.zeros((batch, 4)), []
+        for t in range(max(given)):
+            new, alive = np.tanh(np.concatenate([x[t], h], 1) @ w), (t < np.array(given))[:, None]
+            rows.append(np.where(alive, new, 0))
+            h = np.where(alive, new, h)
+        return np.array(rows), h
+
+    rows, h = run(w)
+    feeds = {inputs: x, lengths: given}
+    close(sess.run(outputs, feeds), rows)
+    close(sess.run(final, feeds), h)
+    dw, dx = sess.run(tf.gradients(loss, [kernel, inputs]), feeds)
+    assert dx.shape == x.shape and not dx[3].any() and dx[2, 2].any()
+    step = np.zeros((6, 4))
+    step[0, 1] = 1e-5
+    (up, up_h), (down, down_h) = run(w + step), run(w - step)
+    numeric = ((up ** 2).sum() + up_h.sum() - (down ** 2).sum() - down_h.sum()) / 2e-5
+    np.testing.assert_allclose(dw[0, 1], numeric, rtol=1e-3)
+
+
+def test_a_read_in_a_branch_of_a_loop_has_derivatives(sess: Any) -> None:
+    x = tf.placeholder(tf.float32, [3, 2])
+    ta = tf.TensorArray(tf.float32, 3, clear_after_read=False).unstack(x)
+    _, a = tf.while_loop(lambda t, a: t < 5, lambda t, a: (
+        t + 1, a * 2 + tf.cond(t >= 3, lambda: tf.zeros([2]), lambda: ta.read(t))), (0, tf.zeros([2])))
+    feeds = {x: np.arange(6.0).reshape(3, 2)}
+    close(sess.run(a, feeds), [32, 60])
+    close(sess.run(tf.gradients(a, x)[0], feeds), [[16, 16], [8, 8], [4, 4]])
+
+
+# --- only a size is wanted -------------------------------------------------------------------------------------------
+
+def sizes_of(x: Any) -> dict[str, tuple[Any, Any]]:
+    """Programs on x = [3, 1, 4, 2] that want no more of something data-sized than its size, and their results."""
+    over = x > 1.5
+    count = tf.shape(tf.where(over))[0]
+    kept = tf.boolean_mask(x, over)
+    parts = tf.dynamic_partition(x, tf.to_int32(over), 2)
+    stitched = tf.dynamic_stitch(tf.dynamic_partition(tf.range(4), tf.to_int32(over), 2), parts)
+    above = lambda row: tf.to_float(tf.shape(tf.where(x > row))[0])  # noqa: E731
+    return {
+        "where": (tf.to_float(count), 3), "boolean_mask": (tf.to_float(tf.shape(kept)[0]), 3), "int": (tf.shape(kept)[0], 3),
+        "unique": (tf.to_float(tf.shape(tf.unique(tf.to_int32(x / 2))[0])[0]), 3),
+        "quotient": (x / tf.to_float(count), np.array([3, 1, 4, 2]) / 3),
+        "branch": (tf.cond(count > 2, lambda: x * 2, lambda: x), [6, 2, 8, 4]),
+        "ones": (tf.reduce_mean(tf.ones(tf.shape(kept))), 1), "partition": (tf.to_float(tf.shape(parts[1])[0]) * 2, 6),
+        "map_fn": (tf.map_fn(lambda row: row * above(row), x), [3, 3, 0, 4]),
+        "scan": (tf.scan(lambda a, row: a + above(row), x, 0.0), [1, 4, 4, 6]),
+        "stitch": (tf.gradients(tf.reduce_sum(stitched ** 2), x)[0], [6, 2, 8, 4])}
+
+
+@pytest.mark.parametrize("what", list(sizes_of(tf.placeholder(tf.float32, [None]))))
+def test_only_the_size_is_wanted(sess: Any, what: str) -> None:
+    x = tf.placeholder(tf.float32, [None])
+    fetch, wanted = sizes_of(x)[what]
+    close(sess.run(fetch, {x: [3.0, 1, 4, 2]}), wanted)
+
+
+def test_trips_and_sizes_that_a_value_nobody_reads_binds(sess: Any) -> None:
+    x = tf.placeholder(tf.int32, [None])
+    count, half = tf.while_loop(lambda t, h: t < tf.reduce_max(x), lambda t, h: (t + 1, h * 0.5), (0, 1.0))
+    feeds = {x: [2, 3]}
+    close(sess.run(count * 2, feeds), 6)
+    close(sess.run(half, feeds), 0.125)
+    close(sess.run(tf.eye(tf.reduce_max(x)), feeds), np.eye(3))
+    inner = tf.map_fn(lambda n: 2 * tf.while_loop(lambda i: i * i < n, lambda i: i + 1, [0]), x)
+    close(sess.run(inner, {x: [2, 30, 0]}), [4, 12, 0])
+
+
+def test_top_k_of_a_computed_number(sess: Any) -> None:
+    x, k = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.int32, [None])
+    top, _ = tf.nn.top_k(x, tf.reduce_max(k))
+    feeds = {x: [3.0, 1, 4, 2], k: [1, 3]}
+    close(sess.run(top * 2, feeds), [8, 6, 4])
+    close(sess.run(tf.shape(top), feeds), [3])
+    close(sess.run(tf.gradients(tf.reduce_sum(top * top), x)[0], feeds), [6, 0, 8, 4])
+    for bad in (-1, 5):
+        with pytest.raises(Invalid, match="top_k"):
+            sess.run(top * 2, {**feeds, k: [bad]})
+
+
+# --- sizes that come out negative, empty, one ------------------------------------------------------------------------
+
+def test_slices_beyond_the_rows(sess: Any) -> None:
+    x, n = tf.placeholder(tf.float32, [None, 4]), tf.placeholder(tf.int32, [])
+    part = tf.slice(x, [n, 0], [-1, -1])
+    w = tf.ones([4, 4])
+    total = tf.reduce_sum(tf.matmul(tf.matmul(tf.tanh(part), w), w)) + tf.reduce_sum(x)
+    rows = np.ones((4, 4), np.float32)
+    for good in (0, 1, 4):
+        close(sess.run(part, {x: rows, n: good}), rows[good:])
+        close(sess.run(total, {x: rows, n: good}), 16 + (4 - good) * 64 * np.tanh(1.0))
+    for bad in (5, 6, -1, 60):
+        for fetch in (part, total):
+            with pytest.raises(Invalid):
+                sess.run(fetch, {x: rows, n: bad})
+    close(sess.run(part, {x: rows, n: 3}), rows[3:])
+
+
+def test_what_a_split_leaves(sess: Any) -> None:
+    x = tf.placeholder(tf.float32, [None, 2])
+    first, rest = tf.split(x, [3, -1], axis=0)
+    for rows in (3, 5):
+        close(sess.run(rest * 2, {x: np.ones((rows, 2))}), 2 * np.ones((rows - 3, 2)))
+    for fetch in (first, rest, tf.reduce_sum(rest)):
+        with pytest.raises(Invalid):
+            sess.run(fetch, {x: np.ones((1, 2))})
+
+
+SIZED: dict[str, Callable[[Any], Any]] = {
+    "zeros": lambda n: tf.zeros([n]), "kernel": lambda n: tf.zeros([n, 2]) + 1.0, "one_hot": lambda n: tf.one_hot([0, 1], n),
+    "random_normal": lambda n: tf.random_normal([n]), "random_uniform": lambda n: tf.random_uniform([n, 3]), "eye": tf.eye,
+    "fill": lambda n: tf.fill([n], 3.0), "tile": lambda n: tf.tile([1.0, 2.0], [n]),
+    "ones": lambda n: tf.reduce_sum(tf.ones(tf.stack([2, n]))), "pad": lambda n: tf.pad([1.0, 2.0], [[n, 0]]),
+    "TensorArray": lambda n: tf.TensorArray(tf.float32, n).size(),
+    "segments": lambda n: tf.unsorted_segment_sum(tf.ones([0]), tf.zeros([0], tf.int32), n)}
+
+
+@pytest.mark.parametrize("what", list(SIZED))
+def test_negative_sizes_are_refused(sess: Any, what: str) -> None:
+    n, k = tf.placeholder(tf.int32, []), tf.placeholder(tf.int32, [None])
+    for size, good, bad in ((n, {n: 1}, {n: -1}), (n - 3, {n: 3}, {n: 2}), (tf.reduce_sum(k), {k: [0]}, {k: [-3]}),
+                            (tf.reduce_sum(k) - 1, {k: [1, 1]}, {k: [0]})):
+        fetch = SIZED[what](size)
+        sess.run(fetch, good)
+        with pytest.raises(Invalid):
+            sess.run(fetch, bad)
+        sess.run(fetch, good)
+
+
+@pytest.mark.parametrize("size", [-3, -2])
+def test_a_reshape_to_negative_sizes_is_refused(sess: Any, size: int) -> None:
+    n = tf.placeholder(tf.int32, [])
+    y = tf.reshape(tf.range(4), [n, 2])
+    assert sess.run(y, {n: 2}).shape == (2, 2)
+    assert sess.run(y, {n: -1}).shape == (2, 2)
+    with pytest.raises(Invalid):
+        sess.run(y, {n: size})
+
+
+def test_the_rest_of_nothing_cannot_be_reshaped(sess: Any) -> None:
+    x, n = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.int32, [])
+    kept = tf.boolean_mask(x, x > 0)
+    for y in (tf.reshape(x, [-1, n]), tf.reshape(kept, [-1, tf.shape(kept)[0]])):
+        assert sess.run(y * 2, {x: [1.0, 2.0], n: 2}).shape == (1, 2)
+        with pytest.raises(Invalid):
+            sess.run(y * 2, {x: [-1.0, -2.0] if n not in y.op.inputs else [], n: 0})
+
+
+SLICES: dict[str, Callable[[Any, Any], Any]] = {
+    "3::2": lambda x, n: x[3::2], "4:2:3": lambda x, n: x[4:2:3], "n:2:3": lambda x, n: x[n:2:3],
+    "1:7:-2": lambda x, n: x[1:7:-2], "n:2:-3": lambda x, n: x[n:2:-3], "5:n:2": lambda x, n: x[5:n:2],
+    "-3::2": lambda x, n: x[-3::2], "n::-2": lambda x, n: x[n::-2], "-n:": lambda x, n: x[-n:], "n:n": lambda x, n: x[n:n]}
+
+
+@pytest.mark.parametrize("what", list(SLICES))
+def test_slices_that_come_out_empty(sess: Any, what: str) -> None:
+    x, n = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.int32, [])
+    y = SLICES[what](x, n)
+    fetches = [y, tf.reduce_sum(y * 2), tf.gradients(tf.reduce_sum(y * y), x)[0]]
+    for rows in (0, 1, 3, 7):
+        for at in (0, 1, 5, -4, 9):
+            given = np.arange(1.0, rows + 1)
+            wanted = SLICES[what](given, at)
+            slope = np.zeros(rows)
+            slope[SLICES[what](np.arange(rows), at)] = 2 * wanted
+            for found, right in zip(sess.run(fetches, {x: given, n: at}), (wanted, 2 * wanted.sum(), slope), strict=True):
+                close(found, right)
+
+
+@pytest.mark.parametrize(("start", "limit", "delta"), [("n", 2, 3), (0, "n", 2), ("n", 0, -2), (5, "n", -3)])
+def test_ranges_that_lead_away(sess: Any, start: Any, limit: Any, delta: int) -> None:
+    n = tf.placeholder(tf.int32, [])
+    y = tf.range(n if start == "n" else start, n if limit == "n" else limit, delta)
+    for at in (0, 1, 2, 5, 6, -1):
+        low, high = (at if v == "n" else v for v in (start, limit))
+        for fetch in (y, tf.to_float(y)):
+            if (high - low) * np.sign(delta) < 0:
+                with pytest.raises(Invalid):
+                    sess.run(fetch, {n: at})
+            else:
+                close(sess.run(fetch, {n: at}), np.arange(low, high, delta))
+
+
+def test_axes_that_turn_out_to_be_1(sess: Any) -> None:
+    x, q = tf.placeholder(tf.float32, [None, 5, 1]), tf.placeholder(tf.float32, [None])
+    y = tf.squeeze(x)
+    for rows, shape in ((1, (5,)), (3, (3, 5)), (0, (0, 5)), (1, (5,))):
+        assert sess.run(y * 2, {x: np.ones((rows, 5, 1))}).shape == shape
+    close(sess.run(tf.gradients(tf.reduce_sum(y ** 2), x)[0], {x: np.ones((1, 5, 1))}), 2 * np.ones((1, 5, 1)))
+    kept = tf.squeeze(tf.expand_dims(tf.boolean_mask(q, q > 0), 1))
+    assert sess.run(kept, {q: [1.0, -1.0]}).shape == ()
+    assert sess.run(kept, {q: [1.0, 1.0]}).shape == (2,)
+    with pytest.raises(Invalid):
+        sess.run(tf.squeeze(x, [0]), {x: np.ones((2, 5, 1))})
+
+
+def test_rows_whose_size_is_computed_in_the_step(sess: Any) -> None:
+    k = tf.placeholder(tf.int32, [None])
+    padded = tf.map_fn(lambda n: tf.pad(tf.range(n), [[0, 4 - n]]), k)
+    wanted = np.array([[0, 1, 2, 0], [0, 0, 0, 0]])
+    close(sess.run(padded, {k: [3, 1]}), wanted)
+    close(sess.run(padded + 1, {k: [3, 1]}), wanted + 1)
+    uneven = tf.map_fn(lambda n: tf.range(n), k)
+    close(sess.run(uneven, {k: [2, 2]}), [[0, 1], [0, 1]])
+    with pytest.raises(Invalid, match="inconsistent shapes"):
+        sess.run(uneven + 1, {k: [2, 1]})
+
+
+def test_a_size_of_1_that_only_running_tells_broadcasts(sess: Any) -> None:
+    x, p = tf.placeholder(tf.float32, [None, None]), tf.placeholder(tf.bool, [None])
+    kept = tf.boolean_mask(x, p)
+    y = tf.tanh(kept) * x - kept
+    loop = tf.while_loop(lambda i, a: i < 2, lambda i, a: (i + 1, tf.tanh(a) * kept + x), (0, x))[1]
+    fetches = [y, tf.reduce_sum(y), tf.gradients(y, x)[0], loop]
+    rows = np.array([[0.5, -1.0], [2.0, 0.25]])
+    for picked in ([True, False], [True, True]):
+        k = rows[picked]
+        right = np.tanh(k) * rows - k
+        slope = np.broadcast_to(np.tanh(k), rows.shape).copy()
+        by_k = (1 - np.tanh(k) ** 2) * (rows if len(k) == 2 else rows.sum(0)) - (2 / len(k))
+        slope[picked] += by_k
+        a = rows
+        for _ in range(2):
+            a = np.tanh(a) * k + rows
+        for found, wanted in zip(sess.run(fetches, {x: rows, p: picked}), (right, right.sum(), slope, a), strict=True):
+            close(found, wanted)
+    with pytest.raises(Invalid, match="cannot be broadcast"):
+        sess.run(y, {x: np.ones((3, 2)), p: [True, True, False]})
+
+
+def test_uneven_rows_meet_tensors(sess: Any) -> None:
+    """In branches and as what a loop carries."""
+    x, p, f = tf.placeholder(tf.float32, [None, None]), tf.placeholder(tf.bool, [None]), tf.placeholder(tf.bool, [])
+    y = tf.map_fn(lambda r: tf.boolean_mask(x, p), x)
+    branch = tf.cond(f, lambda: y, lambda: y * 0.5)
+    loop = tf.while_loop(lambda i, a: i < 2, lambda i, a: (i + 1, tf.map_fn(lambda r: tf.boolean_mask(x, p), x) + a), (0, y))[1]
+    feeds: dict[Any, Any] = {x: np.ones((2, 2)), p: [True, False]}
+    for taken in (True, False):
+        close(sess.run(branch, {**feeds, f: taken}), np.full((2, 1, 2), 1 if taken else 0.5))
+    close(sess.run(loop, feeds), np.full((2, 1, 2), 3))
+
+
+def test_gradients_of_indices_outside_are_refused(sess: Any) -> None:
+    """Their forward op does not run, since nobody reads it; the gradient would write where nothing is."""
+    x, n = tf.placeholder(tf.float32, [None, 3]), tf.placeholder(tf.int32, [])
+    for fetch in (tf.gradients(x[n], x)[0], tf.gradients(tf.slice(x, [n, 0], [1, 3]), x)[0] * 2):
+        assert sess.run(fetch, {x: np.ones((2, 3)), n: 1}).sum() in (3, 6)
+        for bad in (2, 1000, -3):
+            with pytest.raises(Invalid):
+                sess.run(fetch, {x: np.ones((2, 3)), n: bad})
+
+
+def test_masks_of_nothing(sess: Any) -> None:
+    x, p = tf.placeholder(tf.float32, [None, None, 3]), tf.placeholder(tf.bool, [None])
+    for rows, columns in ((0, 0), (2, 0), (0, 2)):
+        assert sess.run(tf.boolean_mask(x, p), {x: np.zeros((rows, columns, 3)), p: [True] * rows}).shape == (
+            rows, columns, 3)
