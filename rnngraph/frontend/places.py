@@ -52,25 +52,31 @@ class Places:
     """The user's frames, worked out once for each place: all that is made there shares one tuple."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[object, ...], tuple[tuple[Frame, ...], list[CodeType]]] = {}
+        self._known: dict[tuple[int, ...], tuple[Frame, ...]] = {}
+        self._shared: dict[tuple[Frame, ...], tuple[Frame, ...]] = {}
+        self._kept: dict[int, CodeType] = {}
 
     def here(self) -> tuple[Frame, ...]:
         """The frames of the caller, outermost first."""
         frame: FrameType | None = sys._getframe(1)
-        where: list[int] = []
+        codes: list[CodeType] = []
+        positions: list[int] = []
         while frame is not None:
-            code = frame.f_code
-            if not code.co_filename.startswith(_PACKAGE):
-                # Of all that tells two places apart this is the cheapest: a code object hashes by its content.
-                where += (id(code), frame.f_lasti)
+            codes.append(frame.f_code)
+            positions.append(frame.f_lasti)
             frame = frame.f_back
-        key = tuple(where)
+        # Of all that tells two places apart this is the cheapest: a code object hashes by its content, and to find a line
+        # takes a search. Which of these frames are the user's is the same each time.
+        key = (*map(id, codes), *positions)
         known = self._known.get(key)
-        if known is None:
-            frames = list(_outside(sys._getframe(1)))
-            # The code objects are kept, so that no other one gets their ids.
-            known = self._known[key] = (_users(frames), [f.f_code for f in frames])
-        return known[0]
+        return self._new(key, codes) if known is None else known
+
+    def _new(self, key: tuple[int, ...], codes: list[CodeType]) -> tuple[Frame, ...]:
+        # The code objects are kept, so that no other one gets their ids.
+        self._kept.update((id(c), c) for c in codes)
+        frames = _users(list(_outside(sys._getframe(2))))
+        self._known[key] = shared = self._shared.setdefault(frames, frames)
+        return shared
 
 
 def user_frames() -> tuple[Frame, ...]:
