@@ -271,6 +271,9 @@ class Graph:
         self._names.scope = entered = self._names.enter(name)
         try:
             yield entered + "/" if entered else ""
+        except (ValueError, TypeError, NotImplementedError) as error:
+            _note_scope(error, entered)
+            raise
         finally:
             self._names.scope = previous
 
@@ -482,6 +485,12 @@ class Graph:
     def collections(self) -> list[Any]:
         """The names of the collections."""
         return list(self._collections)
+
+
+def _note_scope(error: Exception, scope: str) -> None:
+    """Say in a traceback which op or scope was being made, unless an inner scope has said so."""
+    if scope and not any(note.startswith("  scope: ") for note in getattr(error, "__notes__", ())):
+        error.add_note(f"  scope: {scope!r}")
 
 
 def _refused(error: Exception, name: str, kind: str, inputs: Sequence[Value]) -> Exception:

@@ -128,3 +128,12 @@ def test_building_names_op_and_shapes_as_tensorflow_does() -> None:
     with pytest.raises(TypeError, match=r"has DataType int32 not in list of allowed values: float32, float64, float16\n"
                                         r"  op: 'Tanh' \(Tanh\)"):
         tf.tanh(tf.zeros([2], tf.int32))
+
+
+def test_a_refusal_has_a_note_of_the_innermost_scope() -> None:
+    with pytest.raises(TypeError) as caught, tf.name_scope("enc"), tf.name_scope("layer"):
+        tf.concat(tf.zeros([2]), "axis", name="joined")
+    assert caught.value.__notes__ == ["  scope: 'enc/layer/joined'"]
+    with pytest.raises(ValueError, match="perm") as caught, tf.name_scope("dec"):
+        tf.transpose(tf.zeros([2, 3]), [0, 0])
+    assert caught.value.__notes__[0].startswith("  scope: 'dec")
