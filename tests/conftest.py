@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+# Tests run in as many processes as there are cores: NumPy's products must not start as many threads again in each. This
+# is read when NumPy is first imported, here and in the processes that pytest-xdist starts from here.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -5,10 +5,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,19 +17,8 @@ from rnngraph.errors import InvalidArgumentError
 from rnngraph.ir.graph import building, call
 from rnngraph.passes.close.driver import close, open_part
 from rnngraph.runtime.interface import Options
+from tests.support.random_graphs import random_graph, random_open_graph
 
-
-def _generator() -> Any:
-    path = Path(__file__).parent / "support" / "random_graphs.py"
-    spec = importlib.util.spec_from_file_location("random_graphs", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["random_graphs"] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-generate = _generator()
 PARTS = 8
 
 
@@ -64,13 +50,13 @@ def test_machine_code_means_what_the_program_means(part: int, graphs: int) -> No
     """1,600 closed programs: loops to depth 2, branches, failing ops that are not reached, zero steps."""
     count = max(1, graphs * 16 // (3 * PARTS))
     for seed in range(part * count, (part + 1) * count):
-        graph, inputs = generate.random_graph(np.random.default_rng(seed))
+        graph, inputs = random_graph(np.random.default_rng(seed), steps=8)
         assert not differences(graph, inputs, 2e-4), f"seed {seed}"
 
 
 def second_order(seed: int) -> tuple[Any, list[Any]]:
     """A closed graph of a random smooth program with its gradients of order 1 and 2."""
-    builder, results, inputs = generate.random_open_graph(np.random.default_rng(seed))
+    builder, results, inputs = random_open_graph(np.random.default_rng(seed), steps=5)
     params = list(builder.graph.params)
     floats = [p for p in params if p.type.dtype.name == "float64"]
     with building(builder):

@@ -11,6 +11,7 @@ import numpy as np
 from rnngraph import errors
 from rnngraph.ir.op import Attr, Call, Effect, Host, Site
 from rnngraph.ir.types import TensorType, Type, as_dtype
+from rnngraph.ir.walk import map_dims
 from rnngraph.ops import contents
 from rnngraph.ops.declare import BOOLS, INTS, check_kind, declare, invalid
 from rnngraph.ops.shapes import ranked
@@ -59,13 +60,19 @@ def _fail(call: Call) -> Any:
     raise make(None, None, call.attrs["message"])
 
 
+def _fail_types(site: Site) -> tuple[Type, ...]:
+    """The types in the attribute; a size that is unknown there is one that running would tell."""
+    return tuple(map_dims(t, lambda d: site.sizes.fresh("n") if d is None else d) for t in site.attrs["types"])
+
+
 declare("assert", "condition *data", "Nothing if the condition holds; else fails, showing the data.", Effect(),
         _assert_type, _assert, attrs={"message": Attr("str", ""), "summarize": Attr("int", 3)}, effects="host",
         fails=True)
 declare("check_range", "x limit", "x, whose elements must be in [0, limit).", Effect(), _check_range_type, _check_range,
         attrs={"what": Attr("str", "label")}, content=contents.of_operand, gradient=lambda g, c: [c, None], fails=True)
-declare("fail", "", "Fails when executed, with an error named as in `errors`; what a node known to fail becomes.",
-        Effect(), lambda site: tuple(site.attrs["types"]), _fail,
+declare("fail", "", "Fails when executed, with an error named as in `errors`; what a node known to fail becomes. What "
+        "names a size of its results waits for it.",
+        Effect(), _fail_types, _fail,
         attrs={"error": Attr("str", "InvalidArgumentError"), "message": Attr("str"), "types": Attr("any", ())},
         fails=True)
 declare("no_op", "", "Nothing; a node for control edges to meet.", Effect(), lambda site: (), lambda call: ())

@@ -52,6 +52,18 @@ def test_check_values(name: str, first: Any, second: Any) -> None:
     np.testing.assert_allclose(found, [first, second], rtol=2e-6)
 
 
+@pytest.mark.parametrize("make, first, second", [
+    (train.AdamOptimizer, [0.988771, 1.97981], [0.973677, 1.95357]),
+    (train.RMSPropOptimizer, [0.850929, 1.76906], [0.729356, 1.592194]),
+    (lambda rate, epsilon: train.RMSPropOptimizer(rate, epsilon=epsilon, centered=True), [0.849244, 1.762644],
+     [0.723897, 1.573806]), (train.AdadeltaOptimizer, [0.808337, 1.684709], [0.655021, 1.430152])])
+def test_where_epsilon_stands(make: Any, first: Any, second: Any) -> None:
+    """With one that is large, inside or outside the root matters."""
+    v = tf.Variable([1.0, 2.0])
+    found = steps(make(0.1, epsilon=0.5).minimize(tf.reduce_sum(v * v)), v)
+    np.testing.assert_allclose(found, [first, second], rtol=2e-6)
+
+
 @pytest.mark.parametrize("name", [n for n in MAKERS if n != "Adam"])
 def test_sparse_is_the_dense_rule_on_touched_rows(name: str) -> None:
     start = np.arange(8, dtype=np.float32).reshape(4, 2) + 1

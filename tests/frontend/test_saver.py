@@ -69,6 +69,11 @@ def test_strings() -> None:
     assert train.list_variables(path) == [("v", [2, 2])]
 
 
+def test_versions() -> None:
+    """TensorFlow's numbers of its two formats, which scripts compare."""
+    assert (train.Saver.V1, train.Saver.V2) == (1, 2)
+
+
 def test_names() -> None:
     v, w = tf.Variable(1.0, name="v"), tf.Variable(2.0, name="w")
     sess = ready()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import rnngraph as tf
+from rnngraph.frontend.regions import counted_loop
 
 Pair = collections.namedtuple("Pair", "a b")
 InvalidArgument = tf.errors.InvalidArgumentError
@@ -800,3 +801,20 @@ def test_gradients_in_a_body_reach_through_what_is_captured(sess: Any) -> None:
     p = tf.placeholder(tf.bool, [])
     y = tf.cond(p, lambda: tf.gradients(square * 2.0, x)[0], lambda: x)
     assert [sess.run(y, {x: 3.0, p: v}) for v in (True, False)] == [12.0, 3.0]
+
+
+def test_gradient_through_a_chain_of_carries(sess: Any) -> None:
+    """The last carry has x from the first, two steps later: what is active, and what needs a reverse, are fixpoints."""
+    x = tf.placeholder(tf.float64, [])
+    zero = tf.constant(0.0, tf.float64)
+    _, _, _, last = tf.while_loop(lambda t, a, b, c: t < 3, lambda t, a, b, c: [t + 1, x * x, a, b],
+                                  [tf.constant(0), zero, zero, zero])
+    assert sess.run([last, *tf.gradients(last, x)], {x: 3.0}) == [9.0, 6.0]
+
+
+def test_gradient_by_what_a_step_number_chooses(sess: Any) -> None:
+    """The step number of a backward loop counts down to 0."""
+    x = tf.placeholder(tf.float64, [None])
+    [last], _ = counted_loop(lambda t, carry, row: ([carry[0] * 0.5 + tf.gather(x, t)], []), tf.size(x),
+                             [tf.constant(0.0, tf.float64)], [])
+    assert sess.run(tf.gradients(last, x)[0], {x: np.ones(4)}).tolist() == [0.125, 0.25, 0.5, 1.0]

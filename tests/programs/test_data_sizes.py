@@ -319,3 +319,16 @@ def test_masks_of_nothing(sess: Any) -> None:
     for rows, columns in ((0, 0), (2, 0), (0, 2)):
         assert sess.run(tf.boolean_mask(x, p), {x: np.zeros((rows, columns, 3)), p: [True] * rows}).shape == (
             rows, columns, 3)
+
+
+def test_what_names_a_size_of_something_that_fails_fails(sess: Any) -> None:
+    """Nobody reads the reshaped value: a loop of no steps would run on it, with its sizes."""
+    x, b = tf.placeholder(tf.float32, [None, None]), tf.placeholder(tf.int32, [])
+    rows = tf.reshape(x, [b, -1, 2])
+    outputs, state = tf.nn.dynamic_rnn(tf.nn.rnn_cell.BasicRNNCell(3), rows, dtype=tf.float32)
+    sess.run(tf.global_variables_initializer())
+    feeds = {x: np.ones((2, 4)), b: 2}
+    assert sess.run(outputs, feeds).shape == (2, 2, 3)
+    for fetch in (outputs, state, tf.shape(outputs), tf.zeros(tf.shape(rows)) + 1.0):
+        with pytest.raises(Invalid):
+            sess.run(fetch, {**feeds, b: 3})

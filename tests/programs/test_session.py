@@ -368,3 +368,19 @@ def test_a_slow_compilation_is_logged_once(sess: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr(session, "SLOW", 1e9)
     sess.run(tf.negative(y, name="w"), {x: np.ones(2)})
     assert len(caplog.records) == 1
+
+
+def test_what_was_fetched_is_not_the_variable(sess: Any) -> None:
+    v = tf.get_variable("v", [3], initializer=tf.zeros_initializer())
+    sess.run(v.initializer)
+    found = sess.run(tf.assign(v, tf.ones([3])))
+    found[:] = 9.0
+    assert sess.run(v).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_a_read_that_waits_for_nothing_sees_the_start(sess: Any) -> None:
+    """Also where it is made after a write of the same run."""
+    v = tf.get_variable("v", [], initializer=tf.zeros_initializer())
+    sess.run(v.initializer)
+    write = tf.assign_add(v, 2.0)
+    assert sess.run([write, v.read_value() + 0.0]) == [2.0, 0.0]

@@ -116,14 +116,20 @@ class Closer:
         return next((self.never[self.values[v]] for v in node.operands if self.values[v] in self.never), None)
 
     def failing(self, builder: ClosingBuilder, node: Node, message: str) -> Node:
-        """A node that raises when it is executed. What is wrong with a value that no run gets to is not its reader's."""
-        types = tuple(map_dims(v.type, lambda d: d if isinstance(d, int) else 0) for v in node.results)
+        """A node that raises when it is executed. Its sizes are its own, so that whoever names one needs it.
+
+        What is wrong with a value that no run gets to is not its reader's fault.
+        """
+        types = tuple(map_dims(v.type, lambda d: d if isinstance(d, int) else None) for v in node.results)
         blamed = self.blamed(node)
         if blamed is not None:
-            return _failing_like(builder, blamed, types)
-        shapes = [_shape_text(self.values[v].type, self.facts) for v in node.operands]
-        attrs = {"message": with_inputs(message, shapes), "types": types}
-        return builder.plain("fail", [], attrs, name=node.name, origin=node.origin, types=types)
+            made = _failing_like(builder, blamed, types)
+        else:
+            shapes = [_shape_text(self.values[v].type, self.facts) for v in node.operands]
+            attrs = {"message": with_inputs(message, shapes), "types": types}
+            made = builder.plain("fail", [], attrs, name=node.name, origin=node.origin)
+        builder.sizes.pending.clear()
+        return made
 
     # --- regions --------------------------------------------------------------------------------------------------
 
@@ -337,7 +343,7 @@ def _join_lists(tried: Type, got: Type) -> Type:
 
 def _failing_like(builder: ClosingBuilder, fail: Node, types: tuple[Type, ...]) -> Node:
     """What raises the error of `fail` where values of these types are wanted."""
-    return builder.plain("fail", [], {**fail.attrs, "types": types}, name=fail.name, origin=fail.origin, types=types)
+    return builder.plain("fail", [], {**fail.attrs, "types": types}, name=fail.name, origin=fail.origin)
 
 
 def _shape_text(t: Type, facts: Facts) -> str:

@@ -1,0 +1,329 @@
+"""Changes the compiler in small ways, one at a time, and tells which changes no test notices.
+
+    python tests/mutate.py --room passes --count 20 --seed 3 --jobs 2
+
+Each mutant is tried in a copy of the tree with its room's tests (`ROOMS`), which end at the first failure. A mutant that
+survives is either a test that is missing, or the same program: those are listed in `EQUAL`, each with its reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = ("rnngraph", "tests", "docs", "pyproject.toml", "README.md", "CHANGELOG.md")
+SLACK = 40.0
+GRAPHS = "72"
+"""How many random programs are enough to notice."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A change of one place of a file."""
+
+    room: str
+    file: str
+    line: int
+    what: str
+    text: str
+    """The whole file with the change."""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.what}"
+
+
+# --- the rooms ----------------------------------------------------------------------------------------------------------
+
+API, RANDOM = "tests/test_api_programs.py", "tests/test_random_programs.py"
+ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "ir": (("rnngraph/ir",), ("tests/ir", "tests/passes/test_cases.py", API)),
+    "ops": (("rnngraph/ops",), ("tests/ops", API, "tests/frontend/test_array.py", "tests/frontend/test_math.py",
+                                "tests/frontend/test_nn.py")),
+    "autodiff": (("rnngraph/autodiff",), (API, "tests/programs/test_control_flow.py", RANDOM)),
+    "passes": (("rnngraph/passes",), ("tests/passes", API, RANDOM)),
+    "close": (("rnngraph/passes/close",), (API, "tests/programs")),
+    "lowering": (("rnngraph/lowering",), (API, RANDOM, "tests/programs")),
+    "llvm": (("rnngraph/backends/llvm",), ("tests/backends", API, RANDOM, "tests/programs")),
+    "session": (("rnngraph/session.py", "rnngraph/runtime", "rnngraph/backends"), ("tests/programs", "tests/test_errors.py")),
+    "train": (("rnngraph/frontend/train",), ("tests/frontend/test_optimizers.py", "tests/frontend/test_saver.py")),
+    "control": (("rnngraph/frontend/control.py", "rnngraph/frontend/functional.py", "rnngraph/frontend/tensor_array.py",
+                 "rnngraph/frontend/regions.py", "rnngraph/frontend/rnn"),
+                (API, "tests/programs/test_control_flow.py", "tests/frontend", "tests/test_golden.py")),
+}
+"""Room -> its files (a folder stands for the modules right in it, `rnn` for all), and its tests, the quick ones first."""
+
+SEMANTIC: list[tuple[str, str, str, str, str]] = [
+    ("autodiff", "rnngraph/autodiff/mirror.py", 'return call("sub", call("sub", self.local(p.trips), one), self.step)',
+     'return call("sub", self.local(p.trips), self.step)', "the step number of a backward loop is one too large"),
+    ("autodiff", "rnngraph/autodiff/activity.py", "        on |= more\n", "        return on | more\n",
+     "activity of carries without its fixpoint"),
+    ("autodiff", "rnngraph/autodiff/regions.py", "carries |= more\n", "carries |= more\n            break\n",
+     "the slots that need a reverse without their fixpoint"),
+    ("autodiff", "rnngraph/autodiff/sweep.py", "if operand in self.active:", "if True:",
+     "cotangents of what nothing asked for"),
+    ("close", "rnngraph/passes/close/state.py", "if bit == 0 or mask & bit:", "if True:", "a read sees every write before it"),
+    ("close", "rnngraph/passes/close/state.py", "bits |= level.before.get(other, 0)", "pass",
+     "control edges do not order reads and writes"),
+    ("passes", "rnngraph/passes/hoist.py", " and not executed(node) & region.binds", "", "sizes bound in a loop are hoisted"),
+    ("passes", "rnngraph/passes/hoist.py", "if plain(node) and all(", "if all(", "what may fail, or draws, is hoisted"),
+    ("llvm", "rnngraph/backends/llvm/emit.py", "icmp uge i64 {value}", "icmp ugt i64 {value}", "an index may be the size"),
+    ("llvm", "rnngraph/backends/llvm/engine.py", "operands[first:first + n] = out[:n]", "pass",
+     "a grown loop starts anew when it is entered again"),
+    ("llvm", "rnngraph/backends/llvm/engine.py", "kept = [s[:begin] for s in stacks]", "kept = [s[:0] for s in stacks]",
+     "rows are lost when a grown loop is entered again"),
+    ("llvm", "rnngraph/backends/llvm/nests.py", "return -(2 ** (bits - 1)) if signed else 0", "return 0",
+     "the maximum of whole numbers starts at 0"),
+    ("session", "rnngraph/session.py", "np.array(value) if id(value) in taken else np.asarray(value)", "np.asarray(value)",
+     "a variable keeps the array that was fetched"),
+    ("ops", "rnngraph/ops/reduction.py", "return -np.inf if dtype.kind == \"f\" else np.iinfo(dtype).min",
+     "return -np.inf if dtype.kind == \"f\" else 0", "the maximum of whole numbers starts at 0"),
+    ("train", "rnngraph/frontend/train/adaptive.py", "return rate * m / (math.sqrt(v) + epsilon), m, v",
+     "return rate * m / math.sqrt(v + epsilon), m, v", "Adam's epsilon inside the root"),
+    ("train", "rnngraph/frontend/train/adaptive.py", "step = momentum * step + rate * grad / math.sqrt(rms + epsilon)",
+     "step = momentum * step + rate * grad / (math.sqrt(rms) + epsilon)", "RMSProp's epsilon outside the root"),
+]
+"""Room, file, a text that the file has once, what it becomes, what that breaks."""
+
+EQUAL: dict[str, str] = {
+    "rnngraph/frontend/train/adaptive.py: `v.shape.is_fully_defined()` -> `False`":
+        "ones made like the variable's value are the ones that an initializer makes of its shape",
+}
+"""A mutant as it prints, without the line number -> why it is the same program."""
+
+
+def files(room: str) -> list[Path]:
+    """The modules of a room."""
+    found: list[Path] = []
+    for part in ROOMS[room][0]:
+        path = ROOT / part
+        found += [path] if path.is_file() else sorted(path.rglob("*.py") if path.name == "rnn" else path.glob("*.py"))
+    return [f for f in found if f.name != "__init__.py"]
+
+
+# --- the changes --------------------------------------------------------------------------------------------------------
+
+COMPARE: dict[type[ast.cmpop], str] = {
+    ast.Lt: "<=", ast.LtE: "<", ast.Gt: ">=", ast.GtE: ">", ast.Eq: "!=", ast.NotEq: "==", ast.Is: "is not", ast.IsNot: "is",
+    ast.In: "not in", ast.NotIn: "in",
+}
+SILENT = (ast.Raise, ast.Assert, ast.JoinedStr, ast.AnnAssign)
+"""What is not changed inside: messages and types."""
+
+
+class Source:
+    """A file's text, by places of its tree."""
+
+    def __init__(self, path: Path) -> None:
+        self.text = path.read_text()
+        self.data = self.text.encode()
+        self.starts = [0]
+        for line in self.data.split(b"\n"):
+            self.starts.append(self.starts[-1] + len(line) + 1)
+
+    def span(self, node: ast.AST) -> tuple[int, int]:
+        """Where a node's text begins and ends, in bytes."""
+        assert isinstance(node, (ast.expr, ast.stmt)) and node.end_lineno is not None and node.end_col_offset is not None
+        return self.starts[node.lineno - 1] + node.col_offset, self.starts[node.end_lineno - 1] + node.end_col_offset
+
+    def of(self, node: ast.AST) -> str:
+        """A node's text."""
+        begin, end = self.span(node)
+        return self.data[begin:end].decode()
+
+    def put(self, node: ast.AST, new: str) -> str:
+        """The file with other text for a node."""
+        begin, end = self.span(node)
+        return (self.data[:begin] + new.encode() + self.data[end:]).decode()
+
+
+def changes(source: Source, node: ast.AST) -> Iterator[tuple[ast.AST, str]]:
+    """New texts for a node, or for a part of it."""
+    if isinstance(node, ast.Compare) and len(node.ops) == 1:
+        yield node, f"{source.of(node.left)} {COMPARE[type(node.ops[0])]} {source.of(node.comparators[0])}"
+    elif isinstance(node, ast.Constant) and type(node.value) is int:
+        yield node, str(node.value + 1)
+        yield node, f"({node.value - 1})"
+    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        yield node, f"bool({source.of(node.operand)})"
+    elif isinstance(node, ast.BoolOp):
+        word = " or " if isinstance(node.op, ast.And) else " and "
+        yield node, f"({word.join(f'({source.of(v)})' for v in node.values)})"
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
+        yield node, f"({source.of(node.right)}) - ({source.of(node.left)})"
+    elif isinstance(node, ast.Call):
+        yield from _calls(source, node)
+    elif isinstance(node, (ast.If, ast.IfExp)):
+        yield node.test, "True"
+        yield node.test, "False"
+    elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+        yield node, "pass"
+
+
+def _calls(source: Source, node: ast.Call) -> Iterator[tuple[ast.AST, str]]:
+    name = source.of(node.func)
+    swaps = {"min": "max", "max": "min", "minimum": "maximum", "maximum": "minimum", "any": "all", "all": "any"}
+    if name in swaps and node.args:
+        yield node.func, swaps[name]
+    first = node.args[0] if node.args else None
+    if isinstance(first, ast.Constant) and first.value in ("sub", "div", "less", "select") and len(node.args) > 2:
+        a, b = node.args[-2:]
+        yield node, f"{name}({', '.join([*(source.of(x) for x in node.args[:-2]), source.of(b), source.of(a)])})"
+
+
+def mutants(room: str) -> list[Mutant]:
+    """Every change of a room."""
+    found = []
+    for path in files(room):
+        source, name = Source(path), str(path.relative_to(ROOT))
+        for node in _walk(ast.parse(source.text)):
+            for place, new in changes(source, node):
+                old = " ".join(source.of(place).split())
+                line = place.lineno  # type: ignore[attr-defined]
+                what = f"`{old[:70]}` -> `{' '.join(new.split())[:70]}`"
+                found.append(Mutant(room, name, line, what, source.put(place, new)))
+        found += [m for m in _tuples(room, name, source)]
+    return found
+
+
+def _tuples(room: str, name: str, source: Source) -> Iterator[Mutant]:
+    """Lists of passes and the like with an element less."""
+    for node in ast.parse(source.text).body:
+        value = getattr(node, "value", None)
+        if isinstance(value, (ast.Tuple, ast.List)) and 1 < len(value.elts) < 40:
+            for gone in value.elts:
+                rest = ", ".join(source.of(e) for e in value.elts if e is not gone)
+                ends = "()" if isinstance(value, ast.Tuple) else "[]"
+                yield Mutant(room, name, gone.lineno, f"without `{source.of(gone)[:60]}`",
+                             source.put(value, f"{ends[0]}{rest},{ends[1]}"))
+
+
+def _walk(node: ast.AST) -> Iterator[ast.AST]:
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(inner, SILENT) or (isinstance(inner, ast.Expr) and isinstance(inner.value, ast.Constant)):
+            continue
+        if isinstance(inner, ast.If) and "TYPE_CHECKING" in ast.unparse(inner.test):
+            continue
+        if isinstance(inner, ast.arguments):  # annotations there are types, defaults are values
+            yield from (*inner.defaults, *(d for d in inner.kw_defaults if d is not None))
+            continue
+        yield inner
+        yield from _walk(inner)
+
+
+def semantic(room: str) -> list[Mutant]:
+    """The changes that were thought of."""
+    found = []
+    for where, file, old, new, what in SEMANTIC:
+        if where == room:
+            text = (ROOT / file).read_text()
+            if text.count(old) != 1:
+                raise SystemExit(f"{file} has not exactly one {old!r}; mend the table SEMANTIC")
+            line = text[:text.index(old)].count("\n") + 1
+            found.append(Mutant(room, file, line, what, text.replace(old, new)))
+    return found
+
+
+# --- trying them --------------------------------------------------------------------------------------------------------
+
+class Copies:
+    """Copies of the tree, one for each job."""
+
+    def __init__(self, jobs: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="mutants"))
+        self.free = [self._copy(i) for i in range(jobs)]
+        self.limits: dict[str, float] = {}
+
+    def _copy(self, i: int) -> Path:
+        place = self.folder / str(i)
+        place.mkdir()
+        for name in KEPT:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / name, place / name)
+        return place
+
+    def measure(self, room: str) -> float:
+        """How long the room's tests take with no change; they must pass."""
+        begin = time.monotonic()
+        if not self.passes(self.free[0], room, 1800):
+            raise SystemExit(f"the tests of {room} fail without a change")
+        self.limits[room] = 2 * (time.monotonic() - begin) + SLACK
+        return time.monotonic() - begin
+
+    def passes(self, place: Path, room: str, limit: float) -> bool:
+        """Whether the room's tests pass; a run that takes too long does not."""
+        env = {**os.environ, "PYTHONPATH": str(place), "PYTHONDONTWRITEBYTECODE": "1",
+               "RNNGRAPH_CACHE": str(self.folder / "code")}
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "--graphs", GRAPHS,
+                   *ROOMS[room][1]]
+        try:
+            done = subprocess.run(command, cwd=place, env=env, capture_output=True, timeout=limit)
+        except subprocess.TimeoutExpired:
+            return False
+        return done.returncode == 0
+
+    def survives(self, mutant: Mutant) -> bool:
+        """Whether no test notices."""
+        place = self.free.pop()
+        target = place / mutant.file
+        before = target.read_text()
+        try:
+            target.write_text(mutant.text)
+            return self.passes(place, mutant.room, self.limits[mutant.room])
+        finally:
+            target.write_text(before)
+            self.free.append(place)
+
+
+def chosen(room: str, count: int, seed: int) -> list[Mutant]:
+    """The changes that were thought of, and a sample of the others, without those that change nothing."""
+    def fits(m: Mutant) -> bool:
+        try:
+            ast.parse(m.text)
+        except SyntaxError:
+            return False
+        return f"{m.file}: {m.what}" not in EQUAL
+    pool = [m for m in mutants(room) if fits(m)]
+    return [*semantic(room), *random.Random(f"{room} {seed}").sample(pool, min(count, len(pool)))]
+
+
+def main() -> int:
+    """Tries mutants; 1 if fewer than nine of ten are caught."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--room", action="append", choices=sorted(ROOMS))
+    parser.add_argument("--count", type=int, default=10, help="how many of each room, besides those that were thought of")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=2)
+    args = parser.parse_args()
+    copies, caught, total = Copies(args.jobs), 0, 0
+    try:
+        for room in args.room or ROOMS:
+            seconds = copies.measure(room)
+            tried = chosen(room, args.count, args.seed)
+            with ThreadPoolExecutor(args.jobs) as pool:
+                alive = [m for m, lives in zip(tried, pool.map(copies.survives, tried), strict=True) if lives]
+            caught, total = caught + len(tried) - len(alive), total + len(tried)
+            print(f"{room}: {len(tried) - len(alive)} of {len(tried)} caught ({seconds:.0f} s without a change)", flush=True)
+            for mutant in alive:
+                print(f"    lives: {mutant}", flush=True)
+    finally:
+        shutil.rmtree(copies.folder, ignore_errors=True)
+    print(f"{caught} of {total} caught: {100 * caught / max(total, 1):.0f} %")
+    return 0 if caught >= 0.9 * total else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
