@@ -33,7 +33,8 @@ def _installed(file: str) -> bool:
 
 
 def _starter(file: str) -> bool:
-    return _installed(file) or file.startswith(_SCRIPTS)
+    # Runners start their workers by `python -c`.
+    return file == "<string>" or _installed(file) or file.startswith(_SCRIPTS)
 
 
 def _standard(file: str) -> bool:
