@@ -1,11 +1,15 @@
 """TensorFlow's run-time errors, and the one form in which every room writes a message.
 
-This is layer 0: nothing of rnngraph is imported here, so that any room may raise these errors. `op` and `node_def` are
-therefore looked at by attribute only (`name`, `type`, `traceback`); whatever is missing is left out of the text.
+This is layer 0: nothing of rnngraph is imported here, so that any room may raise these errors. What failed is shown by
+a `Place`, or else read off `op` and `node_def` by attribute (`name`, `type`, `traceback`); whatever is missing is left
+out of the text.
 """
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 OK: Final = 0
@@ -26,56 +30,77 @@ UNAVAILABLE: Final = 14
 DATA_LOSS: Final = 15
 UNAUTHENTICATED: Final = 16
 
-# How the lines that `located` adds begin; also how a message that has them already is recognised.
-_OP_LINE: Final = "\n  op: "
-_MADE_LINE: Final = "\n  made at: "
-_SCOPE_LINE: Final = "\n  scope: "
+_SHOWN_LINES: Final = 20
+"""So many calls of a stack are shown; recursive programs have more."""
 
 
-def located(
-    message: str,
-    *,
-    op: str | None = None,
-    line: str | None = None,
-    scope: str | None = None,
-    op_type: str | None = None,
-) -> str:
-    """The message with the lines that say where it belongs.
+@dataclass(frozen=True)
+class Place:
+    """What failed, for people: the op's name and type, its name scope, the op that it is the gradient of, and the user's
+    calls that made it, outermost first ("model.py:41 in build")."""
 
-    `op` is the op's name and `op_type` its type, `line` the user's place ("model.py:41 in build"), `scope` a name or
-    variable scope. A line whose value is not known is left out:
+    name: str | None = None
+    type: str | None = None
+    scope: str = ""
+    forward: str = ""
+    lines: tuple[str, ...] = ()
+
+
+def located(message: str, *, op: str | None = None, lines: Sequence[str] = (), scope: str | None = None,
+            op_type: str | None = None, forward: str | None = None) -> str:
+    """The message with the lines that say where it belongs; a line whose value is not known is left out.
 
         seq_lens(0) > input.dims(1)
           op: 'rnn/ReverseSequence' (ReverseSequence)
-          made at: model.py:41 in build
+          scope: 'rnn'
+          made at: model.py:80 in <module>
+                   model.py:41 in build
     """
     text = message
     if op is not None:
-        text += f"{_OP_LINE}{op!r}" + (f" ({op_type})" if op_type else "")
+        text += f"\n  op: {op!r}" + (f" ({op_type})" if op_type else "")
+    if forward:
+        text += f"\n  gradient of: {forward!r}"
     if scope:
-        text += f"{_SCOPE_LINE}{scope!r}"
-    if line:
-        text += f"{_MADE_LINE}{line}"
+        text += f"\n  scope: {scope!r}"
+    if lines:
+        text += "\n  made at: " + "\n           ".join(_shortened(lines))
     return text
+
+
+def _shortened(lines: Sequence[str]) -> list[str]:
+    if len(lines) <= _SHOWN_LINES:
+        return list(lines)
+    half = _SHOWN_LINES // 2
+    return [*lines[:half], f"... {len(lines) - 2 * half} calls more ...", *lines[-half:]]
+
+
+def with_inputs(message: str, inputs: Sequence[str]) -> str:
+    """The message with what the op was given: `float32 [2,10]` each."""
+    return f"{message}\n  inputs: {', '.join(inputs)}" if inputs and "\n  inputs: " not in message else message
 
 
 def _text_of(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _creation_line(op: object) -> str | None:
-    """The innermost frame of `op.traceback` as "file:line in function"; None where the op has no such thing."""
+def _creation_lines(op: object) -> tuple[str, ...]:
+    """The frames of `op.traceback` as "file:line in function"; none where the op has no such thing."""
     stack = getattr(op, "traceback", None)
-    if not isinstance(stack, list | tuple) or not stack:
-        return None
-    frame = stack[-1]
-    if isinstance(frame, str):
-        return frame.strip() or None
+    if not isinstance(stack, list | tuple):
+        return ()
     try:
-        file, number, function = frame[0], frame[1], frame[2]
+        return tuple(f"{frame[0]}:{frame[1]} in {frame[2]}" for frame in stack)
     except (TypeError, IndexError, KeyError):
-        return None
-    return f"{file}:{number} in {function}"
+        return ()
+
+
+def place_of(culprit: object) -> Place:
+    """What is known of an op or of its definition."""
+    if isinstance(culprit, Place):
+        return culprit
+    kind = _text_of(getattr(culprit, "type", None)) or _text_of(getattr(culprit, "op", None))
+    return Place(_text_of(getattr(culprit, "name", None)), kind, lines=_creation_lines(culprit))
 
 
 class OpError(Exception):
@@ -112,13 +137,13 @@ class OpError(Exception):
 
     def __str__(self) -> str:
         """The message, the failing op's name and type, and where it was created."""
-        culprit = self._op if self._op is not None else self._node_def
-        # Who raised the error may have said where already, and knows better (a fused op stands for several).
-        if culprit is None or _OP_LINE in self._message or _MADE_LINE in self._message:
+        # A place was worked out by who raised the error, and knows better (a fused op stands for several).
+        culprit = self._node_def if isinstance(self._node_def, Place) or self._op is None else self._op
+        if culprit is None:
             return self._message
-        kind = _text_of(getattr(culprit, "type", None)) or _text_of(getattr(culprit, "op", None))
-        name = _text_of(getattr(culprit, "name", None))
-        return located(self._message, op=name, op_type=kind, line=_creation_line(culprit))
+        place = place_of(culprit)
+        return located(self._message, op=place.name, op_type=place.type, lines=place.lines, scope=place.scope,
+                       forward=place.forward)
 
 
 class _CodedError(OpError):
@@ -274,12 +299,20 @@ def error_code_from_exception_type(cls: type[OpError]) -> int:
     return UNKNOWN
 
 
-def at_node(error: OpError, node: Any) -> OpError:
-    """The error with the IR node that it comes from, its scope and the user's line, where that is not said yet."""
-    if _OP_LINE in error.message:
+def at_node(error: OpError, node: Any, inputs: Sequence[str] = ()) -> OpError:
+    """The error with the IR node that it comes from, its place and what it was given, where that is not said yet."""
+    if isinstance(error.node_def, Place):
         return error
-    message = located(error.message, op=node.name or node.op.name, op_type=node.op.name, line=node.origin.line,
-                      scope=node.origin.scope)
-    kind: Any = type(error)
-    made: OpError = kind(None, node, message)
+    origin = node.origin
+    forward = origin.forward and (origin.forward.origin.op or origin.forward.name)
+    place = Place(origin.op or node.name or node.op.name, node.op.name, origin.scope, forward or "",
+                  tuple(f.text for f in origin.frames))
+    return placed(error, place, node, with_inputs(error.message, inputs))
+
+
+def placed(error: OpError, place: Place, op: Any, message: str) -> OpError:
+    """A copy of the error that says where it belongs."""
+    made = copy.copy(error)
+    made._node_def, made._op, made._message = place, op, message
+    made.args = (place, op, message, *error.args[3:])
     return made

@@ -12,7 +12,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ from rnngraph import backends, errors
 from rnngraph.frontend import compat, nest
 from rnngraph.frontend.graph import Graph, Operation, Tensor, get_default_graph, sessions
 from rnngraph.frontend.indexed_slices import IndexedSlices, IndexedSlicesValue
+from rnngraph.frontend.names import op_type
 from rnngraph.ir.graph import Node, Value
+from rnngraph.ir.op import Effect
 from rnngraph.ir.types import RefType
 from rnngraph.locks import ForkLock, Several
 from rnngraph.passes.close.driver import Closed, Opened, bind, close, counts, open_part
@@ -125,6 +127,8 @@ class BaseSession:
             raise TypeError(f"graph must be a tf.Graph, but got {type(graph).__name__}")
         if target is not None and not isinstance(target, (str, bytes)):
             raise TypeError(f"target must be a string, but got {target!r}")
+        if config is not None and not isinstance(config, ConfigProto):
+            raise TypeError(f"config must be a tf.ConfigProto, but got {type(config).__name__}")
         self._graph = graph if graph is not None else get_default_graph()
         self._config = config
         self._target = target
@@ -287,22 +291,18 @@ class BaseSession:
                 self._store = {**self._store, **new}
 
     def _described(self, error: errors.OpError) -> errors.OpError:
-        """The error with the user's op on it."""
+        """The error with the user's op on it, by TensorFlow's name and type."""
         node = error.op
         if not isinstance(node, Node):
             return error
         error = errors.at_node(error, node)
-        # A node that an op was taken apart into has no name; the scope that it was made in is the op's.
-        names = self._graph._by_name
-        op = names.get(node.name) or names.get(node.origin.scope.rstrip("/"))
-        kind: Any = type(error)
-        message = error.message
+        op = self._graph.operation_behind(node)
         if op is not None:
-            # To the user an op has TensorFlow's name and type.
-            name = node.name or node.op.name
-            message = message.replace(f"op: {name!r} ({node.op.name})", f"op: {op.name!r} ({op.type})")
-        described: errors.OpError = kind(op, op, message)
-        return described
+            return errors.placed(error, replace(error.node_def, name=op.name, type=op.type), op, error.message)
+        # A node that was replaced by a check does not say of what type it was; its name does.
+        kind = None if isinstance(node.op.kind, Effect) else op_type(node.op.name)
+        place = replace(error.node_def, name=node.name or node.origin.scope or None, type=kind)
+        return errors.placed(error, place, None, error.message)
 
     # --- more doors ---------------------------------------------------------------------------------------------
 
@@ -515,6 +515,8 @@ class _Feeds:
     def __init__(self, graph: Graph, feed_dict: Mapping[Any, Any] | None) -> None:
         self.graph = graph
         self.found: dict[Value, Any] = {}
+        if feed_dict is not None and not isinstance(feed_dict, Mapping):
+            raise TypeError(f"feed_dict must be a dictionary from tensors to values, but it is {feed_dict!r}.")
         for key, value in (feed_dict or {}).items():
             if isinstance(key, IndexedSlices):
                 self._slices(key, value)
@@ -569,7 +571,10 @@ def _converted(tensor: Tensor, value: Any) -> Any:
                             f"{tensor.dtype.name}. Try explicitly setting the type of the feed tensor to a larger type.")
     if tensor.dtype.kind == "s":
         return _bytes(np.asarray(value, dtype=object))
-    array = np.asarray(value, dtype=dtype)
+    try:
+        array = np.asarray(value, dtype=dtype)
+    except OverflowError as error:
+        raise ValueError(f"Cannot feed this value for Tensor {tensor.name!r} of {tensor.dtype.name}: {error}") from None
     # Such arrays may be sizes, which are read here and there in a run: another thread may change the caller's meanwhile.
     return np.array(array) if array.ndim <= 1 and tensor.dtype.is_integer else array
 

@@ -71,11 +71,13 @@ def test_base_and_unknown_take_a_code() -> None:
 def test_located_forms() -> None:
     assert errors.located("bad") == "bad"
     assert (
-        errors.located("bad", op="rnn/while/MatMul", op_type="MatMul", line="model.py:41 in build", scope="rnn")
-        == "bad\n  op: 'rnn/while/MatMul' (MatMul)\n  scope: 'rnn'\n  made at: model.py:41 in build"
+        errors.located("bad", op="rnn/while/MatMul", op_type="MatMul", scope="rnn", forward="rnn/x",
+                       lines=["model.py:80 in <module>", "model.py:41 in build"])
+        == "bad\n  op: 'rnn/while/MatMul' (MatMul)\n  gradient of: 'rnn/x'\n  scope: 'rnn'\n"
+           "  made at: model.py:80 in <module>\n           model.py:41 in build"
     )
     assert errors.located("bad", op="x") == "bad\n  op: 'x'"
-    assert errors.located("bad", line="model.py:41 in build") == "bad\n  made at: model.py:41 in build"
+    assert errors.located("bad", lines=["model.py:41 in build"]) == "bad\n  made at: model.py:41 in build"
 
 
 def test_str_names_the_op_and_its_place() -> None:
@@ -85,7 +87,7 @@ def test_str_names_the_op_and_its_place() -> None:
     error = errors.InvalidArgumentError(None, op, "bad")
     assert error.message == "bad"
     assert error.op is op
-    assert str(error) == "bad\n  op: 'a/b' (MatMul)\n  made at: model.py:41 in build"
+    assert str(error) == "bad\n  op: 'a/b' (MatMul)\n  made at: lib.py:1 in outer\n           model.py:41 in build"
 
 
 @pytest.mark.parametrize("stack", [None, [], "text", [("only a file",)], [None]])
@@ -99,6 +101,24 @@ def test_str_with_a_node_def_only() -> None:
     assert str(errors.InternalError(node_def, None, "bad")) == "bad\n  op: 'a' (Add)"
 
 
-def test_str_does_not_repeat_what_the_message_says() -> None:
-    message = errors.located("bad", op="inner", line="model.py:3 in f")
-    assert str(errors.InternalError(None, SimpleNamespace(name="outer"), message)) == message
+def test_a_long_stack_is_shortened_in_the_middle() -> None:
+    lines = [f"tree.py:{i} in grow" for i in range(100)]
+    text = errors.located("bad", lines=lines)
+    assert text.count("in grow") == 20
+    assert "tree.py:0 in grow" in text
+    assert "80 calls more" in text
+    assert text.endswith("tree.py:99 in grow")
+
+
+def test_a_place_is_shown_instead_of_the_op() -> None:
+    place = errors.Place("outer/inner", "Add", lines=("model.py:3 in f",))
+    error = errors.placed(errors.OpError(None, None, "bad", 99), place, SimpleNamespace(name="outer"), "worse")
+    assert str(error) == "worse\n  op: 'outer/inner' (Add)\n  made at: model.py:3 in f"
+    assert (error.op.name, error.error_code, type(error)) == ("outer", 99, errors.OpError)
+
+
+def test_inputs_are_added_once() -> None:
+    text = errors.with_inputs("bad", ["float32 [2,3]", "int32 []"])
+    assert text == "bad\n  inputs: float32 [2,3], int32 []"
+    assert errors.with_inputs(text, ["float32 [1]"]) == text
+    assert errors.with_inputs("bad", []) == "bad"

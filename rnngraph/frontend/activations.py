@@ -82,11 +82,13 @@ def bias_add(value: Any, bias: Any, data_format: str | None = None, name: str | 
                          "\"NCHW\".")
     if isinstance(value, Tensor) and isinstance(bias, Tensor) and data_format != "NCHW":
         argument(bias, "BiasAdd", "bias", value.dtype, "value")
+        value.shape.with_rank_at_least(2)
         return emit("bias_add", [value, bias], name=name, type="BiasAdd")
     with op_scope("BiasAdd" if name is None else name, (value, bias)) as scope:
         x = convert_to_tensor(value, name="input")
         b = convert_to_tensor(bias, None if isinstance(bias, Tensor) else x.dtype, name="bias")
         argument(b, "BiasAdd", "bias", x.dtype, "value")
+        x.shape.with_rank_at_least(2)
         if data_format != "NCHW":
             return emit("bias_add", [x, b], name=scope, type="BiasAdd")
         rank = x.shape.with_rank_at_least(3).ndims

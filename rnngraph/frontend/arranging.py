@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph.frontend.convert import convert_to_tensor, op_scope
+from rnngraph.frontend.expect import expect
 from rnngraph.frontend.graph import Tensor, emit
 from rnngraph.frontend.make import checked_axis, hidden, int_argument, known_int, known_ints, static_ints
 from rnngraph.frontend.shaping import reshape
@@ -27,7 +28,7 @@ def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", name: str | None = N
     mode: CONSTANT, REFLECT (without the border element) or SYMMETRIC (with it). Raises ValueError (phrase: `Unknown
     padding mode`). Source: tf.pad.
     """
-    kind = mode.upper()
+    kind = expect(mode, str, "mode of pad", "a string").upper()
     if kind not in ("CONSTANT", "REFLECT", "SYMMETRIC"):
         raise ValueError(f"Unknown padding mode: {kind}; expected CONSTANT, REFLECT or SYMMETRIC")
     op_type = "MirrorPad" if kind != "CONSTANT" else ("Pad" if np.ndim(constant_values) == 0 and not isinstance(

@@ -60,6 +60,8 @@ def _convolved(x: Tensor, kernel: Tensor, steps: list[int], padding: str, scope:
 
 def _extent(size: int, window: int, step: int, padding: str) -> tuple[int, int, int]:
     """The size of the result, and how much padding comes before and after."""
+    if step < 1:
+        raise ValueError(f"strides of a convolution must be positive, but one is {step}.")
     if padding == "VALID":
         return max(0, -(-(size - window + 1) // step)), 0, 0
     if padding != "SAME":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -42,13 +43,18 @@ def _filled(value: int, shape: Any, dtype: Any, name: str | None, word: str) -> 
 
 
 def _whole(shape: Any) -> Any:
-    """Arrays and floats such as 2.0 as lists of sizes."""
-    return [int(each) for each in np.ravel(shape)] if isinstance(shape, np.ndarray) else shape
+    """Sizes as what a TensorShape is made of. Raises TypeError (phrase: `Expected int32`), ValueError for several axes."""
+    if np.ndim(shape) > 1:
+        raise ValueError(f"Shape must be rank 1 but is rank {np.ndim(shape)}: a shape is a list of sizes, not {shape!r}.")
+    for each in shape if isinstance(shape, list | tuple | np.ndarray) else [shape]:
+        if isinstance(each, float | np.floating | str | bool):
+            raise TypeError(f"Expected int32, got {each!r} of type '{type(each).__name__}' instead.")
+    return [int(each) for each in shape] if isinstance(shape, np.ndarray) else shape
 
 
 def filled_constant(unit: Any, sizes: Sequence[int], scope: str) -> Tensor:
     """A Const op full of one value."""
-    if np.prod(sizes, dtype=np.int64) <= _SMALL:
+    if math.prod(sizes) <= _SMALL:
         return constant_of(np.broadcast_to(unit, tuple(sizes)), scope)
     one = hidden_constant(unit, as_dtype(unit.dtype))
     return emit("broadcast", [one, hidden_constant(sizes, int64)], name=scope, type="Const")
@@ -130,6 +136,8 @@ def _counted(parts: list[Tensor], scope: str) -> Tensor:
     made = emit("range", parts, name=scope, type="Range")
     if parts[0].dtype.is_floating and all(each is not None for each in known):
         first, last, step = (float(each) for each in known)
+        if not all(np.isfinite(each) for each in (first, last, step)):
+            raise ValueError(f"start, limit and delta of range must be finite, but are {first}, {last}, {step}.")
         if (last - first) * step < 0:
             raise ValueError(f"Requires start <= limit when delta > 0 (and >= when delta < 0): {first}, {last}, {step}")
         made.set_shape([int(np.ceil(abs((last - first) / step)))])

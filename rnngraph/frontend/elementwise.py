@@ -246,7 +246,10 @@ def divide(x: Any, y: Any, name: str | None = None) -> Any:
     """x / y by Python's operator. Source: tf.divide."""
     if name is not None:
         return truediv(x, y, name)
-    return x / y
+    try:
+        return x / y
+    except ZeroDivisionError:
+        raise ValueError(f"divide({x!r}, {y!r}) divides Python numbers, by zero; make one a tensor.") from None
 
 
 def div(x: Any, y: Any, name: str | None = None) -> Tensor:
@@ -265,6 +268,7 @@ def python2_div(x: Tensor, y: Tensor, scope: str) -> Tensor:
 
 def scalar_mul(scalar: Any, x: Any) -> Any:
     """`scalar * x` for a scalar; x may be IndexedSlices. Raises ValueError (phrase: `Only scalar multiply works`)."""
+    x = x if isinstance(x, IndexedSlices) else convert_to_tensor(x, name="x")
     scalar = convert_to_tensor(scalar, x.dtype, name="scalar")
     if scalar.shape.ndims != 0:
         raise ValueError(f"Only scalar multiply works, got shape {scalar.shape}")

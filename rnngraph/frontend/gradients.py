@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from rnngraph.autodiff.reverse import Cotangent, Hooks, Rows, reverse
 from rnngraph.frontend.array import reshape, shape, stack
 from rnngraph.frontend.convert import convert_to_tensor
-from rnngraph.frontend.graph import Graph, Operation, Tensor, user_line
+from rnngraph.frontend.graph import Graph, Operation, Tensor
 from rnngraph.frontend.indexed_slices import IndexedSlices
 from rnngraph.frontend.regions import counted_loop
 from rnngraph.frontend.tensor_array import TensorArray
@@ -73,10 +73,12 @@ def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients",
     """
     if aggregation_method not in (None, 0, 1, 2):
         raise ValueError(f"Invalid aggregation_method specified {aggregation_method}; use tf.AggregationMethod's.")
+    if ys is None or xs is None:
+        raise ValueError("None values not supported: gradients takes tensors, or lists of them, as ys and xs.")
     ys, xs = _listed(ys), _listed(xs)
     targets = [_target(y, "ys") for y in ys]
     sources = [_source(x) for x in xs]
-    graph = targets[0].graph if targets else sources[0][1]
+    graph = _common_graph(targets, zip(xs, sources, strict=True))
     with graph.name_scope(name) as scope:
         seeds = _seeds(targets, grad_ys)
         stops = frozenset(_source(s)[0] for s in _listed(stop_gradients))
@@ -112,6 +114,18 @@ def _source(x: Any) -> tuple[Value, Graph]:
     return t.value, t.graph
 
 
+def _common_graph(targets: Sequence[Tensor], sources: Iterable[tuple[Any, tuple[Value, Graph]]]) -> Graph:
+    """The graph of all. Raises ValueError (phrase: `must be from the same graph`)."""
+    graph: Graph | None = targets[0].graph if targets else None
+    for x, (_, own) in sources:
+        if graph is not None and own is not graph:
+            raise ValueError(f"{x} must be from the same graph as {targets[0] if targets else 'the other xs'}.")
+        graph = own
+    if graph is None:
+        raise ValueError("gradients needs at least one tensor in ys or xs.")
+    return graph
+
+
 def _seeds(targets: Sequence[Tensor], grad_ys: Any) -> list[Cotangent]:
     given = _listed(grad_ys) if grad_ys is not None else [None] * len(targets)
     if len(given) != len(targets):
@@ -130,6 +144,9 @@ def _seed(y: Tensor, g: Any) -> Cotangent:
     seed = convert_to_tensor(g, y.dtype if not isinstance(g, Tensor) else None, name="grad_ys")
     if (y.dtype.is_floating or y.dtype.is_integer) and not (seed.dtype.is_floating or seed.dtype.is_integer):
         raise TypeError(f"Gradient type {seed.dtype.name} generated for tensor {y} of type {y.dtype.name} must be numeric")
+    if seed.dtype != y.dtype:
+        raise ValueError(f"grad_ys for {y.name} has dtype {seed.dtype.name}, but the tensor has {y.dtype.name}; write "
+                         f"tf.cast(grad, tf.{y.dtype.name}).")
     if not y.shape.is_compatible_with(seed.shape):
         raise ValueError(f"grad_ys for {y.name} has shape {seed.shape}, but the tensor has shape {y.shape}.")
     return seed.value
@@ -205,7 +222,7 @@ class _FrontendHooks:
         graph = self.graph
         saved, scope = graph._origin, graph._names.scope
         graph._names.scope = f"{self.scope}{node.name}_grad" if node.name else self.scope.rstrip("/")
-        graph._origin = Origin(node.origin.line or user_line(), graph._names.scope, node)
+        graph._origin = Origin(node.origin.frames or graph.places.here(), graph._names.scope, forward=node)
         try:
             yield
         finally:

@@ -13,19 +13,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnngraph.errors import located
-from rnngraph.frontend.names import Names
+from rnngraph.frontend.names import Names, op_type
+from rnngraph.frontend.places import Places, user_line
 from rnngraph.frontend.tensor import OVERLOADS as OVERLOADS
 from rnngraph.frontend.tensor import Operation as Operation
 from rnngraph.frontend.tensor import Tensor as Tensor
 from rnngraph.frontend.tensor import evaluate as evaluate
 from rnngraph.frontend.tensor import get_default_session as get_default_session
 from rnngraph.frontend.tensor import sessions as sessions
-from rnngraph.frontend.tensor import user_line as user_line
 from rnngraph.ir import graph as ir
 from rnngraph.ir.graph import Builder, Node, Origin, Value
 from rnngraph.ir.op import OpDef, lookup
-from rnngraph.ir.types import RefType
+from rnngraph.ir.types import ListType, RefType, Type
 from rnngraph.locks import ForkLock
+from rnngraph.ops.shapes import text
 
 
 class FrontendBuilder(Builder):
@@ -77,6 +78,7 @@ class Graph:
         self._root: Builder = FrontendBuilder(self.ir, None, self)
         self._here = _Here(self._root)
         self._names = Names()
+        self.places = Places()
         self._operations: list[Operation] = []
         self._by_name: dict[str, Operation] = {}
         self._by_node: dict[Node, Operation] = {}
@@ -142,10 +144,10 @@ class Graph:
                               for n in group.nodes if n.graph is here and n not in read)
         if isinstance(self.builder, FrontendBuilder):
             self.builder.awaited.update(n for group in self._here.controls for n in group.nodes if n.graph is not here)
-        origin = self._origin or Origin(user_line(), self._names.scope)
+        origin = self._origin or Origin(self.places.here(), self._names.scope, name)
         if not name and self._origin is not None:
             # Backward nodes are many and seldom looked at: named after the forward op, not made unique.
-            name = f"{self._names.scope}/{op.name}"
+            name = f"{self._names.scope}/{op_type(op.name)}"
         return name, tuple(after), origin
 
     def emit(self, op: str | OpDef, inputs: Sequence[Tensor | Value] = (), attrs: Mapping[str, Any] | None = None, *,
@@ -157,7 +159,7 @@ class Graph:
             if t.graph is not self:
                 raise ValueError(f"{t} must be from the same graph as {tensors[0] if tensors[0] is not t else self}.")
         definition = op if isinstance(op, OpDef) else lookup(op)
-        kind = type or _camel(definition.name)
+        kind = type or op_type(definition.name)
         values = [t.value if isinstance(t, Tensor) else t for t in inputs]
         with self._building.lock:
             builder = self.builder
@@ -165,7 +167,7 @@ class Graph:
             try:
                 node = builder.node(definition, values, attrs, name=reserved)
             except (ValueError, TypeError) as error:
-                raise _with_place(error, reserved, kind) from None
+                raise _refused(error, reserved, kind, values) from None
             return Operation(self, reserved, kind, node, tensors, node.results)
 
     def view(self, value: Value, name: str, type: str = "Identity", inputs: Sequence[Tensor] = ()) -> Tensor:
@@ -194,10 +196,16 @@ class Graph:
     def operation_of(self, node: Node) -> Operation:
         """The view of a node, made now if it has none."""
         if node not in self._by_node:
-            kind = _camel(node.op.name)
+            kind = op_type(node.op.name)
             inputs = [self.tensor_of(v) for v in node.operands if not isinstance(v.type, RefType)]
             Operation(self, self._names.op(node.name or kind), kind, node, inputs, node.results)
         return self._by_node[node]
+
+    def operation_behind(self, node: Node) -> Operation | None:
+        """The op that the user made, of which a node is a part; None if it is the library's own."""
+        # A node that is only a part has no name; the scope that it was made in is often the op's.
+        names = (node.origin.op, node.name, node.origin.scope.rstrip("/"))
+        return next((self._by_name[name] for name in names if name in self._by_name), None)
 
     # --- default graph, state -------------------------------------------------------------------------------
 
@@ -263,6 +271,9 @@ class Graph:
         self._names.scope = entered = self._names.enter(name)
         try:
             yield entered + "/" if entered else ""
+        except (ValueError, TypeError, NotImplementedError) as error:
+            _note_scope(error, entered)
+            raise
         finally:
             self._names.scope = previous
 
@@ -317,7 +328,7 @@ class Graph:
     def _waited(self, value: Value) -> Node:
         """A node that needs this one result of a loop or branch."""
         if value not in self._anchors:
-            origin = Origin(user_line(), self._names.scope)
+            origin = Origin(self.places.here(), self._names.scope)
             self._anchors[value] = self._builder_for(value).node("identity", [value], origin=origin)
         return self._anchors[value]
 
@@ -476,13 +487,27 @@ class Graph:
         return list(self._collections)
 
 
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
+def _note_scope(error: Exception, scope: str) -> None:
+    """Say in a traceback which op or scope was being made, unless an inner scope has said so."""
+    if scope and not any(note.startswith("  scope: ") for note in getattr(error, "__notes__", ())):
+        error.add_note(f"  scope: {scope!r}")
 
 
-def _with_place(error: Exception, name: str, kind: str) -> Exception:
-    """The same error class with the op's name, type and the user's line added."""
-    return type(error)(located(str(error), op=name, op_type=kind, line=user_line()))
+def _refused(error: Exception, name: str, kind: str, inputs: Sequence[Value]) -> Exception:
+    """The same error class, in TensorFlow's words: the op's name and type, the inputs' shapes, and the user's line."""
+    line = user_line()
+    lines = [line] if line else []
+    if not isinstance(error, ValueError):
+        return type(error)(located(str(error), op=name, op_type=kind, lines=lines))
+    shapes = ", ".join(_shape_text(v.type) for v in inputs)
+    given = f" with input shapes: {shapes}" if inputs else ""
+    return type(error)(located(f"{str(error).rstrip('.')} for {name!r} (op: {kind!r}){given}.", lines=lines))
+
+
+def _shape_text(t: Type) -> str:
+    if isinstance(t, ListType):
+        return "TensorArray"
+    return text((t.tensor if isinstance(t, RefType) else t).shape)
 
 
 # --- the default graph ----------------------------------------------------------------------------------------------

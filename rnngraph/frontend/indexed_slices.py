@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any, NamedTuple
 
@@ -35,6 +36,9 @@ class IndexedSlices:
 
     def __init__(self, values: Tensor, indices: Tensor, dense_shape: Tensor | None = None) -> None:
         """Of tensors of one graph. Raises ValueError (phrase: `must be from the same graph`)."""
+        values, indices = (x if isinstance(x, Tensor) else convert_to_tensor(x) for x in (values, indices))
+        if dense_shape is not None and not isinstance(dense_shape, Tensor):
+            dense_shape = convert_to_tensor(dense_shape)
         for each in (indices, dense_shape):
             if isinstance(each, Tensor) and isinstance(values, Tensor) and each.graph is not values.graph:
                 raise ValueError(f"{each} must be from the same graph as {values}.")
@@ -132,7 +136,7 @@ def _warn(shape: Any) -> None:
     if shape is None:
         warnings.warn("Converting sparse IndexedSlices to a dense Tensor of unknown shape. This may consume a large "
                       "amount of memory.", stacklevel=2)
-    elif shape.prod(dtype=float) > _LARGE:
+    elif _LARGE < shape.prod(dtype=float) < math.inf:
         warnings.warn(f"Converting sparse IndexedSlices to a dense Tensor with {int(shape.prod(dtype=float))} "
                       "elements. This may consume a large amount of memory.", stacklevel=2)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 from rnngraph.frontend import array, control, linalg, math, nn_ops
 from rnngraph.frontend.convert import constant_value, convert_to_tensor
+from rnngraph.frontend.expect import expect
 from rnngraph.frontend.graph import Tensor
 from rnngraph.frontend.initializers import ones_initializer, zeros_initializer
 from rnngraph.frontend.layers_base import InputSpec, Layer
@@ -123,7 +125,8 @@ class Flatten(Layer):
 
     def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Tensor:
         """The inputs with all axes but the first made one."""
-        sizes = inputs.shape.as_list()
+        inputs = convert_to_tensor(inputs)
+        sizes = inputs.shape.with_rank_at_least(1).as_list()
         known = TensorShape(sizes[1:]).num_elements()
         # One -1 at most: where the rest is not known, the batch must be computed.
         first = array.shape(inputs)[0] if known is None else -1
@@ -170,7 +173,11 @@ class BatchNormalization(Layer):
 
     def build(self, input_shape: Any) -> None:
         """Make `gamma`, `beta`, `moving_mean` and `moving_variance`, each of the size of `axis`."""
-        size = as_shape(input_shape)[self.axis].value
+        given = as_shape(input_shape)
+        rank = given.ndims
+        if rank is not None and not -rank <= expect(self.axis, Integral, "axis", "an int") < rank:
+            raise ValueError(f"axis {self.axis} of BatchNormalization is out of range for inputs of shape {given}.")
+        size = given[self.axis].value
         if size is None:
             raise ValueError(f"Axis {self.axis} of the inputs to BatchNormalization must be known, but the shape is "
                              f"{input_shape}.")
@@ -189,7 +196,8 @@ class BatchNormalization(Layer):
 
     def call(self, inputs: Any, training: Any = False, *args: Any, **kwargs: Any) -> Any:
         """The inputs normalised, scaled and shifted."""
-        rank = inputs.shape.ndims
+        inputs = convert_to_tensor(inputs)
+        rank = inputs.shape.with_rank_at_least(1).ndims
         axis = self.axis % rank
         others = [i for i in range(rank) if i != axis]
         shape = [1] * rank

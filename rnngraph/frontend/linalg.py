@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph.frontend.convert import constant_of, convert_to_tensor, op_scope
+from rnngraph.frontend.expect import expect
 from rnngraph.frontend.graph import OVERLOADS, Tensor, emit
 from rnngraph.frontend.make import argument, hidden, hidden_constant, int_argument, known_int, pair, unary
 from rnngraph.frontend.reduce import reduce_sum
@@ -152,7 +153,7 @@ def einsum(equation: str, *inputs: Any, **kwargs: Any) -> Tensor:
 
 
 def _equation(equation: str, count: int) -> tuple[list[str], str]:
-    text = equation.replace(" ", "")
+    text = expect(equation, str, "equation of einsum", "a string").replace(" ", "")
     match = re.fullmatch(r"([a-zA-Z]*(?:,[a-zA-Z]*)*)(?:->([a-zA-Z]*))?", text)
     if match is None:
         raise ValueError(f"Indices have incorrect format: {equation}; write it like 'ij,jk->ik'.")
@@ -206,7 +207,10 @@ def eye(num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: 
         if not static and not isinstance(batch_shape, Tensor):
             columns = known_int(num_rows if num_columns is None else num_columns, "num_columns")
             lead = [] if batch_shape is None else [known_int(each, "batch_shape") for each in batch_shape]
-            square = np.eye(known_int(num_rows, "num_rows"), columns, dtype=wanted.numpy)
+            rows_ = known_int(num_rows, "num_rows")
+            if min(rows_, columns, *lead) < 0:
+                raise ValueError(f"Dimensions of eye must be >= 0, but are {[*lead, rows_, columns]}.")
+            square = np.eye(rows_, columns, dtype=wanted.numpy)
             return constant_of(np.broadcast_to(square, (*lead, *square.shape)), scope)
         rows = int_argument(num_rows, "eye", "num_rows")
         columns_ = rows if num_columns is None else int_argument(num_columns, "eye", "num_columns")

@@ -19,6 +19,7 @@ from rnngraph.frontend.convert import (
     op_scope,
     packed_dtype,
 )
+from rnngraph.frontend.expect import shown
 from rnngraph.frontend.graph import Tensor, emit, graph_of
 from rnngraph.frontend.shapes import Dimension
 from rnngraph.ir.graph import Array, Value
@@ -54,15 +55,10 @@ def _converted(value: Any, kind: str, label: str, dtype: DType | None, preferred
     except TypeError as error:
         if dtype is None:
             raise
-        raise TypeError(f"Expected {dtype.name} passed to parameter '{label}' of op '{kind}', got {_shown(value)} of "
+        raise TypeError(f"Expected {dtype.name} passed to parameter '{label}' of op '{kind}', got {shown(value)} of "
                         f"type '{type(value).__name__}' instead. Error: {error}") from None
     except ValueError as error:
         raise ValueError(f"Tried to convert '{label}' to a tensor and failed. Error: {error}") from None
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 100 else text[:100] + "..."
 
 
 def unary(op: str, kind: str, x: Any, name: str | None, *, label: str = "x", attrs: Attrs = None,
@@ -144,7 +140,9 @@ def is_constant(value: Any) -> bool:
 
 def static_ints(value: Any, what: str) -> list[int] | None:
     """An int, a list of ints or a tensor of either as a list; None if only a run can tell. Raises TypeError."""
-    if isinstance(value, bool | np.bool_) or value is None:
+    if value is None:
+        raise ValueError(f"None values not supported: {what} must be an integer or integers.")
+    if isinstance(value, bool | np.bool_):
         raise TypeError(f"Expected an integer or integers for {what}, got {value!r}.")
     if isinstance(value, int | np.integer):
         return [int(value)]
@@ -205,7 +203,10 @@ def hidden(like: Tensor, op: str, *values: Tensor | Value, **attrs: Any) -> Valu
 def hidden_constant(value: Any, dtype: Any, like: Tensor | None = None) -> Value:
     """A constant without an op of its own."""
     graph = graph_of([] if like is None else [like])
-    array = np.asarray(value, as_dtype(dtype).numpy)
+    try:
+        array = np.asarray(value, as_dtype(dtype).numpy)
+    except OverflowError:
+        raise ValueError(f"{shown(value)} is too large for {as_dtype(dtype).name}.") from None
     return graph.builder.node("constant", (), {"value": Array(array)}).results[0]
 
 

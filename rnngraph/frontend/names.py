@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import threading
 
@@ -46,6 +47,8 @@ class Names:
 
     def op(self, name: str) -> str:
         """The full name of a new op. Raises ValueError (phrases: `is not a valid node name`, `is already used`)."""
+        if not isinstance(name, str):
+            raise TypeError(f"The name of an op must be a string, but it is {name!r}.")
         if name and name[-1] == "/":
             full = name[:-1]
             if full in self.used and full in self.literal:
@@ -71,3 +74,29 @@ class Names:
             return name[:-1]
         self.check_scope(name)
         return self.unique(name)
+
+
+# --- op types ---------------------------------------------------------------------------------------------------------
+
+_TYPES = {
+    "argmax": "ArgMax", "argmin": "ArgMin", "constant": "Const", "contract": "MatMul", "cotangent_sum": "AddN",
+    "div": "RealDiv", "dynamic_slice": "StridedSlice", "dynamic_unslice": "StridedSliceGrad", "floordiv": "FloorDiv",
+    "floormod": "FloorMod", "int_floordiv": "FloorDiv", "int_floormod": "FloorMod", "int_truncdiv": "TruncateDiv",
+    "int_truncmod": "TruncateMod", "iota": "Range", "is_initialized": "IsVariableInitialized", "list_close":
+    "TensorArrayCloseV3", "list_concat": "TensorArrayConcatV3", "list_gather": "TensorArrayGatherV3", "list_new":
+    "TensorArrayV3", "list_read": "TensorArrayReadV3", "list_scatter": "TensorArrayScatterV3", "list_size":
+    "TensorArraySizeV3", "list_split": "TensorArraySplitV3", "list_stack": "TensorArrayGatherV3", "list_unstack":
+    "TensorArrayScatterV3", "list_write": "TensorArrayWriteV3", "loop": "While", "pad_dynamic": "Pad", "pad_mirror":
+    "MirrorPad", "put": "ScatterUpdate", "put_add": "ScatterAdd", "put_div": "ScatterDiv", "put_mul": "ScatterMul",
+    "put_nd_add": "ScatterNd", "random_int": "RandomUniformInt", "random_normal": "RandomStandardNormal", "read":
+    "Identity", "reduce_all": "All", "reduce_any": "Any", "reduce_max": "Max", "reduce_mean": "Mean", "reduce_min":
+    "Min", "reduce_prod": "Prod", "reduce_sum": "Sum", "select": "Select", "slice_sized": "Slice", "stack": "Pack",
+    "take": "Gather", "take_nd": "GatherNd", "top_k": "TopKV2", "unbroadcast": "Sum", "unslice": "SliceGrad", "unstack":
+    "Unpack", "variable": "VariableV2", "where_indices": "Where"}
+"""TensorFlow's op types, where they are not the IR's names in another spelling."""
+
+
+@functools.cache
+def op_type(op: str) -> str:
+    """TensorFlow's op type for an op of the IR."""
+    return _TYPES.get(op) or "".join(part.capitalize() for part in op.split("_"))

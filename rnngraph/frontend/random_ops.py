@@ -34,6 +34,8 @@ def get_seed(op_seed: Any) -> tuple[int | None, int | None]:
     Source: tf.get_seed.
     """
     graph = get_default_graph()
+    if op_seed is not None and not isinstance(op_seed, int | np.integer):
+        raise TypeError(f"Expected int for argument 'seed' not {op_seed!r}.")
     if graph.seed is not None:
         pair = graph.seed, graph.version if op_seed is None else op_seed
     elif op_seed is not None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 from rnngraph.frontend.convert import convert_to_tensor, op_scope
+from rnngraph.frontend.expect import expect
 from rnngraph.frontend.graph import Operation, Tensor, emit, emit_op
 from rnngraph.ir.types import as_dtype
 from rnngraph.ops.effects import Counter
@@ -22,8 +24,10 @@ def Print(input_: Any, data: Any, message: str | None = None, first_n: int | Non
     with op_scope("Print" if name is None else name, (input_, data)) as scope:
         x = convert_to_tensor(input_, name="input")
         shown = [convert_to_tensor(each, name=f"data_{i}") for i, each in enumerate(data)]
-        attrs = {"message": message or "", "first_n": -1 if first_n is None else int(first_n),
-                 "summarize": 3 if summarize is None else int(summarize), "counter": Counter()}
+        attrs = {"message": message or "",
+                 "first_n": -1 if first_n is None else expect(first_n, Integral, "first_n", "an int"),
+                 "summarize": 3 if summarize is None else expect(summarize, Integral, "summarize", "an int"),
+                 "counter": Counter()}
         return emit("print", [x, *shown], attrs, name=scope, type="Print")
 
 

@@ -14,6 +14,9 @@ DimensionLike: TypeAlias = "Dimension | SupportsInt | SupportsIndex | str | byte
 ShapeLike: TypeAlias = "TensorShape | Dimension | SupportsInt | SupportsIndex | Iterable[DimensionLike] | None"
 
 
+_LARGEST = 2 ** 63 - 1
+
+
 def _dimension_value(value: DimensionLike) -> int | None:
     if value is None:
         return None
@@ -28,6 +31,8 @@ def _dimension_value(value: DimensionLike) -> int | None:
         raise ValueError(f"Ambiguous dimension: {value!r} is not a whole number; write int(...) or use //")
     if number < 0:
         raise ValueError(f"Dimension {number} must be >= 0; write None for a dimension that is not known")
+    if number > _LARGEST:
+        raise ValueError(f"Dimension {number} is too large: a size must be at most {_LARGEST}")
     return number
 
 

@@ -7,8 +7,7 @@ tensors are looked up in `OVERLOADS`, which `operators` fills.
 
 from __future__ import annotations
 
-import os
-import sys
+import linecache
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,18 +19,6 @@ from rnngraph.ir.types import DType, TensorType
 
 OVERLOADS: dict[str, Callable[..., Any]] = {}
 """Tensor operator name ("__add__", ...) -> function(tensor, ...)."""
-
-_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-
-
-def user_line() -> str:
-    """The innermost line of code outside this package: "model.py:41 in build"."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    code = frame.f_code
-    return f"{os.path.basename(code.co_filename)}:{frame.f_lineno} in {code.co_name}"
-
 
 class Operation:
     """A node as TensorFlow shows it. `outputs` are its tensors. Source: tf.Operation."""
@@ -55,10 +42,10 @@ class Operation:
         return [self.graph.operation_of(n) for n in after]
 
     @property
-    def traceback(self) -> list[str]:
-        """Where the user's code made this op."""
-        line = self.node.origin.line if self.node is not None else None
-        return [line] if line else []
+    def traceback(self) -> list[tuple[str, int, str, str | None]]:
+        """The calls of the user's program that made this op, outermost first: file, line, function, text of the line."""
+        frames = self.node.origin.frames if self.node is not None else ()
+        return [(*f, linecache.getline(f.file, f.line).strip() or None) for f in frames]
 
     @property
     def op_def(self) -> OpDef | None:
@@ -197,8 +184,9 @@ class Tensor:
             wanted = tuple(merged.as_list())
             if t.shape is None or any(w is not None and w != d for w, d in zip(wanted, t.shape, strict=True)):
                 graph = self.graph
-                self.value = graph._builder_for(self.value).node(
-                    "refine", [self.value], {"shape": wanted}, origin=Origin(user_line())).results[0]
+                origin = Origin(graph.places.here(), graph.get_name_scope(), self.op.name)
+                builder = graph._builder_for(self.value)
+                self.value = builder.node("refine", [self.value], {"shape": wanted}, origin=origin).results[0]
                 graph._tensors[self.value] = self
         self._shape = merged
 
@@ -276,6 +264,8 @@ def evaluate(item: Tensor | Operation, feed_dict: Mapping[Any, Any] | None, sess
         if session.graph is not item.graph:
             raise ValueError("Cannot use the default session to evaluate this: its graph is different from the "
                              "session's graph. Pass an explicit session to `eval(session=sess)`.")
+    elif not hasattr(session, "run") or not hasattr(session, "graph"):
+        raise TypeError(f"session must be a tf.Session, but it is {session!r}.")
     elif session.graph is not item.graph:
         raise ValueError("Cannot use the given session to evaluate this: its graph is different from the element's.")
     return session.run(item, feed_dict)

@@ -25,6 +25,9 @@ class _Record:
 class TensorArray:
     """See the module. Raises ValueError (phrases: `Size must be provided`, `Inconsistent shapes`), TypeError."""
 
+    def __repr__(self) -> str:
+        return f"<tf.TensorArray of {self._dtype.name}>"
+
     def __init__(self, dtype: Any, size: Any = None, dynamic_size: bool | None = None,
                  clear_after_read: bool | None = None, tensor_array_name: str | None = None, handle: Any = None,
                  flow: Any = None, infer_shape: bool = True, element_shape: Any = None,
@@ -182,6 +185,7 @@ class TensorArray:
             value, lengths = self._value(value), convert_to_tensor(lengths)
             if value.shape.ndims == 0:
                 raise ValueError(f"The value must be at least a vector, but it is the scalar {value}.")
+            lengths.shape.assert_has_rank(1)
             known = constant_value(lengths)
             if value.shape.ndims is not None and known is not None and len(set(known.tolist())) == 1:
                 self._learn(TensorShape([int(known[0]), *value.shape.as_list()[1:]]))

@@ -271,7 +271,13 @@ class Variable:
         session = session if session is not None else get_default_session()
         if session is None:
             raise ValueError("Either session argument should be provided or default session should be established")
-        session.load_variable(self.key, np.asarray(value, self.dtype.numpy))
+        if not hasattr(session, "load_variable"):
+            raise TypeError(f"session must be a tf.Session, but it is {session!r}.")
+        array = np.asarray(value, self.dtype.numpy)
+        if not self.shape.is_compatible_with(array.shape):
+            raise ValueError(f"Cannot feed value of shape {array.shape} for Tensor '{self.name}', which has shape "
+                             f"'{self.shape}'")
+        session.load_variable(self.key, array)
 
     def __iter__(self) -> Any:
         raise TypeError(f"'Variable' object is not iterable: {self!r}; tf.unstack gives a list of its slices.")

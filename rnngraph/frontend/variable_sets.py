@@ -9,6 +9,7 @@ from typing import Any
 from rnngraph.frontend.array import boolean_mask, identity, stack
 from rnngraph.frontend.control import group, no_op
 from rnngraph.frontend.convert import constant
+from rnngraph.frontend.expect import expect_all
 from rnngraph.frontend.graph import Operation, Tensor, emit, get_default_graph
 from rnngraph.frontend.keys import GraphKeys
 from rnngraph.frontend.math import logical_not
@@ -47,7 +48,8 @@ def variables_initializer(var_list: Sequence[Any], name: str = "init") -> Operat
     """An op that initialises the variables listed. Source: tf.variables_initializer."""
     if not var_list:
         return no_op(name=name)
-    return group(*[v.initializer for v in var_list], name=name)
+    variables = expect_all(var_list, "initializer", "var_list", "variables")
+    return group(*[v.initializer for v in variables], name=name)
 
 
 def global_variables_initializer() -> Operation:
@@ -68,6 +70,7 @@ def report_uninitialized_variables(var_list: Sequence[Any] | None = None,
     """
     if var_list is None:
         var_list = global_variables() + local_variables()
+    var_list = expect_all(var_list, "initializer", "var_list", "variables")
     with name_scope(name):
         names = constant([v.op.name for v in var_list], dtype=string, shape=[len(var_list)])
         if not var_list:
@@ -84,6 +87,7 @@ def assert_variables_initialized(var_list: Sequence[Any] | None = None) -> Tenso
     """
     if var_list is None:
         var_list = global_variables() + local_variables()
+    var_list = expect_all(var_list, "initializer", "var_list", "variables")
     if not var_list:
         return None
     with name_scope("assert_variables_initialized"):

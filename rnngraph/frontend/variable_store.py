@@ -11,9 +11,10 @@ from functools import partial
 from typing import Any
 
 from rnngraph.frontend.convert import convert_to_tensor
-from rnngraph.frontend.graph import get_default_graph, user_line
+from rnngraph.frontend.graph import get_default_graph
 from rnngraph.frontend.initializers import glorot_uniform_initializer, zeros_initializer
 from rnngraph.frontend.keys import GraphKeys
+from rnngraph.frontend.places import user_line
 from rnngraph.frontend.scope import AUTO_REUSE, GETTER, VariableScope, name_scope, scope_state
 from rnngraph.frontend.shapes import TensorShape, as_shape
 from rnngraph.frontend.variable import Variable

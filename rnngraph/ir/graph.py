@@ -10,12 +10,13 @@ parameters: a builder that meets an outer value makes it a capture, here and in 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,14 +25,34 @@ from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 
 
+class Frame(NamedTuple):
+    """One call on the stack of the user's program."""
+
+    file: str
+    line: int
+    function: str
+
+    @property
+    def text(self) -> str:
+        """As messages show it: "model.py:41 in build"."""
+        return f"{os.path.basename(self.file)}:{self.line} in {self.function}"
+
+
 @dataclass(frozen=True)
 class Origin:
-    """Provenance: the user's line, the name scope, the forward node a backward node belongs to, passes that touched it."""
+    """Provenance: the user's calls (outermost first) that made a node, the name scope, the name of the op that the node is
+    a part of, the forward node that a backward node belongs to, the passes that touched it."""
 
-    line: str | None = None
+    frames: tuple[Frame, ...] = ()
     scope: str = ""
+    op: str = ""
     forward: Node | None = None
     passes: tuple[str, ...] = ()
+
+    @property
+    def line(self) -> str | None:
+        """The innermost call as text."""
+        return self.frames[-1].text if self.frames else None
 
 
 NOWHERE = Origin()
@@ -229,9 +250,9 @@ class Builder:
         if known is not None:
             return known
         if self.parent is None:
-            raise ValueError(
-                f"{value!r} belongs to another loop body or branch and cannot be used here; "
-                "pass it out through the loop's or branch's results")
+            name = repr(value.node.name or value.node.op.name) if value.node is not None else "this loop variable"
+            raise ValueError(f"{name} belongs to another loop body or branch and cannot be used here; pass it out through "
+                             "the loop's or branch's results")
         self.parent.local(value)
         self.captures[value] = captured = Value(value.type, value.content, self.graph, None, -1, value.hint)
         return captured
@@ -370,5 +391,5 @@ class Array:
         return f"Array({self.array.tolist()!r}, {self.array.dtype})"
 
 
-__all__ = ["NOWHERE", "SUGAR", "Array", "Builder", "Graph", "ListType", "Node", "OpenSizes", "Origin", "RefType",
+__all__ = ["NOWHERE", "SUGAR", "Array", "Builder", "Frame", "Graph", "ListType", "Node", "OpenSizes", "Origin", "RefType",
            "TensorType", "Value", "building", "call", "call_node", "complete_attrs", "constant", "current", "expands"]

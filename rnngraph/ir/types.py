@@ -148,7 +148,8 @@ def as_dtype(value: Any) -> DType:
     elif isinstance(value, type) and value in _PYTHON:
         return _PYTHON[value]
     try:
-        dtype = np.dtype(value)
+        # NumPy takes None for its float64.
+        dtype = None if value is None else np.dtype(value)
     except (TypeError, ValueError):
         dtype = None
     if dtype is not None:

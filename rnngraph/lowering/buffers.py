@@ -114,7 +114,7 @@ class _Placer:
         if isinstance(step, Loop):
             header = self.bases((step.limit, step.condition, step.step, step.trips, step.carries, step.rows, step.pongs))
             return candidates - header
-        return candidates if isinstance(step, Branch) else set()
+        return candidates - self.bases(step.condition) if isinstance(step, Branch) else set()
 
     def inside(self, step: Step) -> None:
         """Places of what is private to a loop or branch."""

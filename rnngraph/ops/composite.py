@@ -34,8 +34,8 @@ def _log_normaliser(z: Value, axis: int) -> Value:
 # --- sums of cotangents ------------------------------------------------------------------------------------------
 
 def _sum_type(site: Site) -> TensorType:
-    dtype = same_dtype(site, (0, 1), "op 'cotangent_sum'")
-    return TensorType(dtype, merged(site, site.tensor(0).shape, site.tensor(1).shape, "a sum of cotangents"))
+    dtype = same_dtype(site, (0, 1))
+    return TensorType(dtype, merged(site, site.tensor(0).shape, site.tensor(1).shape, "the gradients to be added"))
 
 
 composite("cotangent_sum", "x y", "The sum of two contributions to one cotangent; close makes `list_sum` of it where they "
@@ -46,7 +46,7 @@ composite("cotangent_sum", "x y", "The sum of two contributions to one cotangent
 
 def _axis_type(site: Site) -> TensorType:
     x = site.tensor(0)
-    check_kind(x.dtype, FLOATS, "softmax")
+    check_kind(x.dtype, FLOATS)
     if x.shape is not None:
         axis_of(site.attrs["axis"], len(x.shape))
     return x
@@ -104,8 +104,8 @@ composite("log_softmax", "x", "log(softmax(x)), without the loss of digits.", _a
 
 def _sparse_type(site: Site) -> TensorType:
     logits, labels = site.tensor(0), site.tensor(1)
-    check_kind(logits.dtype, FLOATS, "the logits of a cross entropy")
-    check_kind(labels.dtype, INTS, "the labels of sparse_softmax_cross_entropy")
+    check_kind(logits.dtype, FLOATS, "the logits")
+    check_kind(labels.dtype, INTS, "the labels")
     if logits.shape is None:
         return TensorType(logits.dtype, labels.shape)
     if not logits.shape:
@@ -113,7 +113,7 @@ def _sparse_type(site: Site) -> TensorType:
     if labels.shape is not None and len(labels.shape) != len(logits.shape) - 1:
         raise ValueError(f"Rank mismatch: Rank of labels (received {len(labels.shape)}) should equal rank of logits "
                          f"minus 1 (received {len(logits.shape)}).")
-    return TensorType(logits.dtype, merged(site, logits.shape[:-1], labels.shape, "the labels of a cross entropy"))
+    return TensorType(logits.dtype, merged(site, logits.shape[:-1], labels.shape, "the labels"))
 
 
 def _sparse(call: Call, logits: Any, labels: Any) -> Any:
@@ -146,9 +146,9 @@ def _sparse_rule(g: Any, c: Value) -> list[Value | None]:
 
 
 def _dense_shape(site: Site) -> Shape:
-    same_dtype(site, (0, 1), "softmax_cross_entropy")
-    check_kind(site.tensor(0).dtype, FLOATS, "a cross entropy")
-    shape = merged(site, site.tensor(0).shape, site.tensor(1).shape, "the labels of a cross entropy")
+    same_dtype(site, (0, 1))
+    check_kind(site.tensor(0).dtype, FLOATS)
+    shape = merged(site, site.tensor(0).shape, site.tensor(1).shape, "the labels (logits and labels must be same size)")
     if shape == ():
         raise ValueError(f"Logits cannot be scalars - received shape {text(shape)}.")
     return shape
@@ -205,8 +205,12 @@ def _log_sum_exp_rule(g: Any, c: Value) -> list[Value]:
     return [reduced_like(c, x, g.attrs) * call("exp", x - reduced_like(y, x, g.attrs))]
 
 
-composite("l2_loss", "x", "Half the sum of the squares of all elements.",
-          lambda site: site.tensor(0).with_shape(()),
+def _l2_type(site: Site) -> TensorType:
+    check_kind(site.tensor(0).dtype, FLOATS)
+    return site.tensor(0).with_shape(())
+
+
+composite("l2_loss", "x", "Half the sum of the squares of all elements.", _l2_type,
           lambda operands, attrs: call("reduce_sum", operands[0] * operands[0]) * 0.5,
           lambda call, x: (np.square(x).sum(dtype=x.dtype) / 2).astype(x.dtype),
           gradient=lambda g, c: [g.operands[0] * c])

@@ -28,13 +28,12 @@ def letters(spec: str) -> tuple[str, str, str]:
 
 def _contract_type(site: Site) -> TensorType:
     a, b, out = letters(site.attrs["spec"])
-    dtype = same_dtype(site, (0, 1), "op 'contract'")
-    check_kind(dtype, REALS, "op 'contract'")
-    sizes: dict[str, Dim] = {}
-    for i, names in enumerate((a, b)):
-        for letter, d in zip(names, ranked(site, i, len(names), f"contract {site.attrs['spec']}"), strict=True):
-            sizes[letter] = d if letter not in sizes else site.sizes.same(
-                sizes[letter], d, f"letter {letter!r} of contract {site.attrs['spec']!r}")
+    dtype = same_dtype(site, (0, 1))
+    check_kind(dtype, REALS)
+    sizes: dict[str, Dim] = dict(zip(a, ranked(site, 0, len(a), "the first input"), strict=True))
+    for i, (letter, d) in enumerate(zip(b, ranked(site, 1, len(b), "the second input"), strict=True)):
+        sizes[letter] = d if letter not in sizes else site.sizes.same(
+            sizes[letter], d, f"axis {a.index(letter)} of the first input and axis {i} of the second")
     return TensorType(dtype, tuple(sizes[letter] for letter in out))
 
 
@@ -86,13 +85,13 @@ declare("contract", "a b", "The sum of products over the letters of `spec` that 
 
 def _bias_type(site: Site) -> TensorType:
     x = site.tensor(0)
-    same_dtype(site, (0, 1), "op 'bias_add'")
-    (size,) = ranked(site, 1, 1, "the bias of bias_add")
+    same_dtype(site, (0, 1))
+    (size,) = ranked(site, 1, 1, "the bias")
     if x.shape is None:
         return x
     if not x.shape:
-        raise ValueError("Shape must be at least rank 1 but is rank 0 for bias_add.")
-    return x.with_shape((*x.shape[:-1], site.sizes.same(x.shape[-1], size, "bias_add")))
+        raise ValueError("Shape must be at least rank 1 but is rank 0 for the value that the bias is added to.")
+    return x.with_shape((*x.shape[:-1], site.sizes.same(x.shape[-1], size, "the bias")))
 
 
 composite("bias_add", "x b", "x plus a vector along the last axis.", _bias_type, lambda operands, attrs:

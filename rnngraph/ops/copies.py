@@ -54,7 +54,7 @@ def _refined(site: Site) -> TensorType:
     if x.shape is None and wanted is not None:
         return x.with_shape(tuple(site.sizes.fresh("n") if d is None else d for d in wanted))
     try:
-        return x.with_shape(merged(site, x.shape, wanted, "set_shape"))
+        return x.with_shape(merged(site, x.shape, wanted, "the shape that was set"))
     except ValueError:
         raise ValueError(f"Shapes {text(x.shape)} and {text(wanted)} are not compatible.") from None
 

@@ -19,13 +19,13 @@ from rnngraph.ops.shapes import merged, ranked, same_dtype, vector
 
 
 def _where_type(site: Site) -> TensorType:
-    check_kind(site.tensor(0).dtype, BOOLS, "op 'where_indices'")
+    check_kind(site.tensor(0).dtype, BOOLS)
     rank: Dim = site.tensor(0).rank
     return TensorType(int64, (site.sizes.fresh("n"), site.sizes.fresh("rank") if rank is None else rank))
 
 
 def _unique_type(site: Site) -> tuple[TensorType, TensorType]:
-    x, shape = site.tensor(0), ranked(site, 0, 1, "op 'unique'")
+    x, shape = site.tensor(0), ranked(site, 0, 1, "the input")
     return vector(x.dtype, site.sizes.fresh("n")), TensorType(as_dtype(site.attrs["dtype"]), shape)
 
 
@@ -50,7 +50,7 @@ def _partition_type(site: Site) -> tuple[TensorType, ...]:
     data, ids = site.tensor(0), site.tensor(1)
     if data.shape is None or ids.shape is None:
         return tuple(data.with_shape(None) for _ in range(site.attrs["num"]))
-    merged(site, data.shape[:len(ids.shape)], ids.shape, "the partitions of dynamic_partition")
+    merged(site, data.shape[:len(ids.shape)], ids.shape, "the partitions")
     rest = data.shape[len(ids.shape):]
     return tuple(data.with_shape((site.sizes.fresh("n"), *rest)) for _ in range(site.attrs["num"]))
 
@@ -74,13 +74,13 @@ def _stitch_type(site: Site) -> TensorType:
     num, count = site.attrs["num"], len(site.types)
     if count != 2 * num:
         raise TypeError(f"dynamic_stitch of {num} parts takes {2 * num} operands, but {count} were given")
-    dtype = same_dtype(site, range(num, count), "op 'dynamic_stitch'")
+    dtype = same_dtype(site, range(num, count))
     rest = None
     for i in range(num):
         places, data = site.tensor(i).shape, site.tensor(num + i).shape
         if places is not None and data is not None:
-            merged(site, data[:len(places)], places, "dynamic_stitch")
-            rest = merged(site, rest, data[len(places):], "dynamic_stitch")
+            merged(site, data[:len(places)], places, "the indices")
+            rest = merged(site, rest, data[len(places):], "the rows of the data")
     return TensorType(dtype, None if rest is None else (site.sizes.fresh("n"), *rest))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from rnngraph.errors import InvalidArgumentError
 from rnngraph.ir.graph import Value
 from rnngraph.ir.op import Attr, Call, Composite, Content, Elementwise, Host, Kind, OpDef, Reduction, Site, register
-from rnngraph.ir.types import DType, TensorType, Type, as_dtype, bool_
+from rnngraph.ir.types import DTYPES, DType, TensorType, Type, as_dtype, bool_
 from rnngraph.ops.shapes import Shape, broadcast_shapes, reduced, same_dtype
 
 FLOATS, INTS, REALS, BOOLS, ANY = "f", "iu", "fiu", "b", "fiubsc"
@@ -73,10 +73,12 @@ def _check_count(name: str, names: Sequence[str], given: int) -> None:
         raise TypeError(f"op {name!r} takes {fixed} operands ({', '.join(names)}), but {given} were given")
 
 
-def check_kind(dtype: DType, kinds: str, what: str) -> None:
-    """Raise TypeError unless the dtype is of one of these kinds."""
+def check_kind(dtype: DType, kinds: str, what: str = "") -> None:
+    """Raise TypeError (phrase: `not in list of allowed values`) unless the dtype is of one of these kinds."""
     if dtype.kind not in kinds:
-        raise TypeError(f"Value passed to {what} has DataType {dtype.name}, which it does not take.")
+        allowed = ", ".join(d.name for d in DTYPES.values() if d.kind in kinds)
+        raise TypeError(f"Value passed{' as ' * bool(what)}{what} has DataType {dtype.name} not in list of allowed values: "
+                        f"{allowed}")
 
 
 def result_dtype(call: Call, i: int = 0) -> np.dtype[Any]:
@@ -102,13 +104,13 @@ def elementwise(name: str, doc: str, reference: Callable[..., Any], scalar: Call
     first = 1 if mask else 0
 
     def infer(site: Site) -> Type:
-        dtype = same_dtype(site, range(first, len(site.types)), f"op {name!r}")
-        check_kind(dtype, kinds, f"op {name!r}")
+        dtype = same_dtype(site, range(first, len(site.types)))
+        check_kind(dtype, kinds)
         if mask:
-            check_kind(site.tensor(0).dtype, BOOLS, f"the condition of op {name!r}")
+            check_kind(site.tensor(0).dtype, BOOLS, "the condition")
         shape: Shape = ()
         for i in range(len(site.types)):
-            shape = broadcast_shapes(shape, site.tensor(i).shape, repr(name))
+            shape = broadcast_shapes(shape, site.tensor(i).shape)
         if result is not None:
             dtype = as_dtype(site.attrs[result]) if isinstance(result, str) else result
         return TensorType(dtype, shape)
@@ -148,7 +150,7 @@ def reduction_type(name: str, kinds: str) -> Infer:
     """The type rule of reductions."""
     def infer(site: Site) -> Type:
         x = site.tensor(0)
-        check_kind(x.dtype, kinds, f"op {name!r}")
+        check_kind(x.dtype, kinds)
         return x.with_shape(reduced(x.shape, site.attrs["axes"], site.attrs["keep"]))
     return infer
 

@@ -28,8 +28,8 @@ def summary(x: Any, most: int) -> str:
 
 
 def _assert_type(site: Site) -> tuple[Type, ...]:
-    check_kind(site.tensor(0).dtype, BOOLS, "the condition of op 'assert'")
-    ranked(site, 0, 0, "the condition of op 'assert'")
+    check_kind(site.tensor(0).dtype, BOOLS, "the condition")
+    ranked(site, 0, 0, "the condition")
     return ()
 
 
@@ -42,8 +42,8 @@ def _assert(call: Call, condition: Any, *data: Any) -> tuple[()]:
 
 
 def _check_range_type(site: Site) -> TensorType:
-    check_kind(site.tensor(0).dtype, INTS, "op 'check_range'")
-    ranked(site, 1, 0, "the limit of op 'check_range'")
+    check_kind(site.tensor(0).dtype, INTS)
+    ranked(site, 1, 0, "the limit")
     return site.tensor(0)
 
 
@@ -143,6 +143,8 @@ def _returned(i: int, value: Any, dtype: Any) -> Any:
     array = np.asarray(value)
     if dtype.kind == "s":
         return _bytes(array)
+    if array.dtype == object:
+        raise errors.UnimplementedError(None, None, f"Unsupported object type {type(value).__name__}")
     if isinstance(value, (np.ndarray, np.generic)) and array.dtype != dtype.numpy:
         raise invalid(f"{i}-th value returned by the function of py_func is {array.dtype}, but expects {dtype.name}")
     return array.astype(dtype.numpy)

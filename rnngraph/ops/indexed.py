@@ -55,7 +55,7 @@ def check_indices(indices: Any, limit: int) -> None:
 
 def _take_type(site: Site) -> TensorType:
     x, indices = site.tensor(0), site.tensor(1)
-    check_kind(indices.dtype, INTS, "the indices of op 'take'")
+    check_kind(indices.dtype, INTS, "the indices")
     if x.shape is None or indices.shape is None:
         return x.with_shape(None)
     axis = axis_of(site.attrs["axis"], len(x.shape))
@@ -98,12 +98,12 @@ declare("take", "x indices", "Elements of x along `axis` at these places, whose 
 
 def _put_type(site: Site) -> TensorType:
     x, indices, updates = (site.tensor(i) for i in range(3))
-    same_dtype(site, (0, 2), "a scattered update")
-    check_kind(indices.dtype, INTS, "the indices of a scattered update")
+    same_dtype(site, (0, 2))
+    check_kind(indices.dtype, INTS, "the indices")
     if x.shape is not None and indices.shape is not None:
         if not x.shape:
             raise ValueError("Shape must be at least rank 1 but is rank 0 for a scattered update.")
-        merged(site, updates.shape, (*indices.shape, *x.shape[1:]), "the updates of a scatter")
+        merged(site, updates.shape, (*indices.shape, *x.shape[1:]), "the updates")
     return x
 
 
@@ -155,7 +155,7 @@ def _nd_depth(indices: TensorType) -> int | None:
 def _nd_shape(site: Site) -> Shape:
     """The shape of what is read or written."""
     x, indices = site.tensor(0), site.tensor(1)
-    check_kind(indices.dtype, INTS, "indices")
+    check_kind(indices.dtype, INTS, "the indices")
     depth = _nd_depth(indices)
     if x.shape is None or indices.shape is None or depth is None:
         return None
@@ -165,8 +165,8 @@ def _nd_shape(site: Site) -> Shape:
 
 
 def _put_nd_type(site: Site) -> TensorType:
-    same_dtype(site, (0, 2), "op 'put_nd_add'")
-    merged(site, site.tensor(2).shape, _nd_shape(site), "the updates of a scatter")
+    same_dtype(site, (0, 2))
+    merged(site, site.tensor(2).shape, _nd_shape(site), "the updates")
     return site.tensor(0)
 
 
@@ -196,10 +196,10 @@ declare("put_nd_add", "x indices updates", "x with updates added where the rows 
 def _rows_left(site: Site) -> tuple[Shape, Shape]:
     """The shape of the ids, and of one row of the data that they sort."""
     data, ids = site.tensor(0), site.tensor(1)
-    check_kind(ids.dtype, INTS, "the ids of segments")
+    check_kind(ids.dtype, INTS, "the segment ids")
     if data.shape is None or ids.shape is None:
         return ids.shape, None
-    lead = merged(site, data.shape[:len(ids.shape)], ids.shape, "the ids of segments")
+    lead = merged(site, data.shape[:len(ids.shape)], ids.shape, "the segment ids")
     return lead, data.shape[len(ids.shape):]
 
 
@@ -225,7 +225,7 @@ def _expand_unsorted(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Val
 
 
 def _segment_type(site: Site) -> TensorType:
-    ranked(site, 1, 1, "the ids of segment_sum")
+    ranked(site, 1, 1, "the segment ids")
     _, rest = _rows_left(site)
     return site.tensor(0).with_shape(None if rest is None else (site.sizes.fresh("segments"), *rest))
 
@@ -251,7 +251,7 @@ ARG = {"axis": Attr("int", 0), "dtype": Attr("dtype", int64)}
 
 def _arg_type(site: Site) -> TensorType:
     x, dtype = site.tensor(0), as_dtype(site.attrs["dtype"])
-    check_kind(x.dtype, REALS, "argmax or argmin")
+    check_kind(x.dtype, REALS)
     if x.shape is None:
         return TensorType(dtype, None)
     axis = axis_of(site.attrs["axis"], len(x.shape))

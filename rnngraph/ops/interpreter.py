@@ -9,9 +9,9 @@ import numpy as np
 
 from rnngraph import errors
 from rnngraph.ir.graph import Graph, Node, Value
-from rnngraph.ir.op import Call
+from rnngraph.ir.op import Call, Effect
 from rnngraph.ir.sizes import Dim, Expr, Symbol, evaluate
-from rnngraph.ir.types import ListType, TensorType
+from rnngraph.ir.types import ListType, TensorType, as_dtype
 from rnngraph.ops.control import parts
 from rnngraph.ops.lists import TensorList
 
@@ -37,6 +37,32 @@ def bind(value: Value, array: Any, sizes: dict[Symbol, int], own: set[Symbol]) -
         symbol = symbol_of(d)
         if symbol in own and symbol is not None:
             sizes[symbol] = int(np.ravel(array)[i])
+
+
+_BAD_DATA = (ArithmeticError, IndexError, TypeError, ValueError)
+"""What NumPy raises for arrays that do not fit."""
+
+
+def _as_op_error(error: Exception, node: Node) -> errors.OpError:
+    """What a kernel raised as one of TensorFlow's errors."""
+    if isinstance(error, errors.OpError):
+        return error
+    if isinstance(error, MemoryError):
+        return errors.ResourceExhaustedError(None, node, "OOM when allocating tensor: there is not enough memory")
+    if isinstance(error, _BAD_DATA):
+        return errors.InvalidArgumentError(None, node, str(error))
+    return errors.InternalError(None, node, f"{type(error).__name__}: {error}; please report it with the program")
+
+
+def _given(node: Node, args: Sequence[Any]) -> list[str]:
+    """A kernel's arguments for a message; none for checks, whose messages say all."""
+    return [] if isinstance(node.op.kind, Effect) else [_array_text(a) for a in args]
+
+
+def _array_text(value: Any) -> str:
+    if isinstance(value, TensorList):
+        return f"TensorArray of {len(value)}"
+    return f"{as_dtype(np.asarray(value).dtype).name} [{','.join(map(str, np.shape(value)))}]"
 
 
 class Machine:
@@ -74,16 +100,11 @@ class Machine:
                 bind(value, array, self.sizes, own)
 
     def kernel(self, node: Node, args: Sequence[Any]) -> Sequence[Any]:
-        """Run the reference kernel. Its errors say which op they come from."""
+        """Run the reference kernel. Its errors say which op they come from, and what it was given."""
         try:
             made = node.op.reference(Call(node, self.size), *args)
-        except errors.OpError as error:
-            raise errors.at_node(error, node) from None
-        except MemoryError:
-            message = f"OOM when allocating the results of {node.op.name}"
-            raise errors.at_node(errors.ResourceExhaustedError(None, node, message), node) from None
-        except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
-            raise errors.at_node(errors.InvalidArgumentError(None, node, str(error)), node) from error
+        except Exception as error:
+            raise errors.at_node(_as_op_error(error, node), node, _given(node, args)) from error
         return made if isinstance(made, tuple) else (made,)
 
     # --- control: as the ops' page writes it ----------------------------------------------------------------------

@@ -27,7 +27,7 @@ def _joined_shape(site: Site, axis: int, which: range, what: str) -> Shape:
         return None
     rank = len(known[0])
     if any(len(s) != rank for s in known):
-        raise ValueError(f"Shapes must have the same rank for {what}, but are {', '.join(text(s) for s in known)}.")
+        raise ValueError(f"Shapes must have the same rank, but are {', '.join(text(s) for s in known)}.")
     axis = axis_of(axis, rank)
     found = list(known[0])
     for s in known[1:]:
@@ -40,8 +40,9 @@ def _joined_shape(site: Site, axis: int, which: range, what: str) -> Shape:
 
 def _concat_type(site: Site) -> TensorType:
     everything = range(len(site.types))
-    dtype = same_dtype(site, everything, "op 'concat'")
-    return TensorType(dtype, _joined_shape(site, site.attrs["axis"], everything, "concat"))
+    dtype = same_dtype(site, everything)
+    return TensorType(dtype, _joined_shape(site, site.attrs["axis"], everything,
+                                           "the axes that stay (ConcatOp : Dimensions of inputs should match)"))
 
 
 def _concat_content(site: Site) -> Content:
@@ -87,10 +88,10 @@ def _parts(x: Value, axis: int, sizes: Sequence[Dim]) -> list[Value]:
 
 
 def _stack_type(site: Site) -> TensorType:
-    dtype = same_dtype(site, range(len(site.types)), "op 'stack'")
+    dtype = same_dtype(site, range(len(site.types)))
     shape = site.tensor(0).shape
     for i in range(1, len(site.types)):
-        shape = merged(site, shape, site.tensor(i).shape, "stack")
+        shape = merged(site, shape, site.tensor(i).shape, "all inputs (Shapes of all inputs must match)")
     if shape is None:
         return TensorType(dtype, None)
     axis = axis_of(site.attrs["axis"], len(shape) + 1)
@@ -127,7 +128,7 @@ def _unstack_type(site: Site) -> tuple[TensorType, ...]:
     if x.shape is None:
         return tuple(x for _ in range(num))
     axis = axis_of(site.attrs["axis"], len(x.shape))
-    site.sizes.same(x.shape[axis], num, "unstack")
+    site.sizes.same(x.shape[axis], num, "the axis to unstack and the number of tensors")
     return tuple(x.with_shape(x.shape[:axis] + x.shape[axis + 1:]) for _ in range(num))
 
 
@@ -186,7 +187,7 @@ def _split_type(site: Site) -> tuple[TensorType, ...]:
             site.sizes.at_least(size, 0, f"The sizes {tuple(site.attrs['sizes'] or ())} do not fit into the axis that is "
                                          "split: {0} would be left")
             total = add(total, size)
-        site.sizes.same(total, x.shape[axis], "split")
+        site.sizes.same(total, x.shape[axis], "the sum of the parts and the axis to split")
     return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1:])) for size in sizes)
 
 
@@ -232,15 +233,18 @@ composite("split", "x", "Parts along `axis`: `num` equal ones, or of these `size
 # --- tile --------------------------------------------------------------------------------------------------------
 
 
-def _multiples(site: Site, what: str) -> Shape:
-    x, times = site.tensor(0), spelled(site, 1, f"the multiples of {what}")
+def _multiples(site: Site) -> Shape:
+    x, times = site.tensor(0), spelled(site, 1, "the multiples")
     if x.shape is not None and times is not None and len(x.shape) != len(times):
-        raise ValueError(f"Shape must be rank {len(times)} but is rank {len(x.shape)} for {what}.")
+        raise ValueError(f"Shape must be rank {len(times)} but is rank {len(x.shape)}.")
+    for i, m in enumerate(times or ()):
+        if isinstance(m, int) and m < 0:
+            raise ValueError(f"Expected multiples[{i}] >= 0, but got {m}.")
     return times
 
 
 def _tile_type(site: Site) -> TensorType:
-    x, times = site.tensor(0), _multiples(site, "tile")
+    x, times = site.tensor(0), _multiples(site)
     if times is None:
         return x if x.shape is None else x.with_shape(tuple(site.sizes.fresh("n") for _ in x.shape))
     known = [sure(site.sizes, m) for m in times]
@@ -249,7 +253,7 @@ def _tile_type(site: Site) -> TensorType:
 
 
 def _untile_type(site: Site) -> TensorType:
-    _multiples(site, "untile")
+    _multiples(site)
     return site.tensor(0).with_shape(vector_shape(site, 2, "the shape of untile"))
 
 

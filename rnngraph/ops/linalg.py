@@ -13,7 +13,7 @@ from rnngraph.ops.declare import FLOATS, check_kind, declare
 
 def _qr_types(site: Site) -> tuple[TensorType, ...]:
     x = site.tensor(0)
-    check_kind(x.dtype, FLOATS, "op 'qr'")
+    check_kind(x.dtype, FLOATS)
     if x.shape is None:
         return x, x
     if len(x.shape) != 2:

@@ -29,7 +29,7 @@ from rnngraph.ops.shapes import (
 
 
 def _broadcast_type(site: Site) -> TensorType:
-    x, wanted = site.tensor(0), vector_shape(site, 1, "the shape of broadcast")
+    x, wanted = site.tensor(0), vector_shape(site, 1, "the shape to broadcast to")
     if x.shape is not None and wanted is not None:
         if len(x.shape) > len(wanted):
             raise ValueError(f"Incompatible shapes: {text(x.shape)} cannot be broadcast to {text(wanted)}.")
@@ -81,7 +81,7 @@ def reshaped(site: Site, x: Shape, wanted: Shape) -> Shape:
     elif isinstance(total, int) and isinstance(rest, int) and total != rest:
         raise ValueError(f"Cannot reshape a tensor with {total} elements to shape {text(wanted)} ({rest} elements).")
     elif total is not None and rest is not None:
-        site.sizes.same(total, rest, "the number of elements in reshape")
+        site.sizes.same(total, rest, "the number of elements")
     return tuple(found)
 
 
@@ -94,13 +94,13 @@ def _hole(site: Site, total: Dim, rest: Dim) -> Dim:
     site.sizes.at_least(rest, 1, "reshape cannot infer the missing input size for an empty tensor unless all specified "
                                  "input sizes are non-zero")
     size = floordiv(total, rest)
-    site.sizes.same(mul(size, rest), total, "the number of elements in reshape")
+    site.sizes.same(mul(size, rest), total, "the number of elements")
     return size
 
 
 def _reshape_type(site: Site) -> TensorType:
     x = site.tensor(0)
-    return x.with_shape(reshaped(site, x.shape, spelled(site, 1, "the shape of reshape")))
+    return x.with_shape(reshaped(site, x.shape, spelled(site, 1, "the new shape")))
 
 
 def _reshape(call: Call, x: Any, shape: Any) -> Any:
@@ -153,7 +153,7 @@ def _squeeze_type(site: Site) -> TensorType:
     if x.shape is not None:
         for i in axes_of(axes, len(x.shape)):
             if x.shape[i] is not None and not isinstance(x.shape[i], int):
-                site.sizes.same(x.shape[i], 1, "squeeze")
+                site.sizes.same(x.shape[i], 1, "the axis to squeeze")
     return x.with_shape(squeezed(x.shape, axes))
 
 

@@ -21,7 +21,7 @@ SCAN = {"axis": Attr("int", 0), "exclusive": Attr("bool", False), "reverse": Att
 
 def _scan_type(site: Site) -> TensorType:
     x = site.tensor(0)
-    check_kind(x.dtype, REALS, "a cumulative op")
+    check_kind(x.dtype, REALS)
     if x.shape is not None:
         axis_of(site.attrs["axis"], len(x.shape))
     return x
@@ -60,8 +60,8 @@ declare("cumprod", "x", "Running products along `axis`; see cumsum. The gradient
 
 
 def _top_k_type(site: Site) -> tuple[TensorType, TensorType]:
-    x, k = site.tensor(0), scalar_size(site, 1, "k of top_k", "k")
-    check_kind(x.dtype, REALS, "op 'top_k'")
+    x, k = site.tensor(0), scalar_size(site, 1, "k", "k")
+    check_kind(x.dtype, REALS)
     if x.shape is None:
         return x, TensorType(int32, None)
     if not x.shape:
@@ -106,7 +106,7 @@ declare("top_k", "x k", "The k largest along the last axis, largest first, and t
         "first comes first.", Host(), _top_k_type, _top_k, gradient=_top_k_rule, fails=True)
 declare("in_top_k", "predictions targets", "Whether fewer than k predictions in a row exceed that of the row's target.",
         Host(), lambda site: TensorType(bool_, (site.sizes.same(ranked(site, 0, 2, "predictions")[0],
-                                                                ranked(site, 1, 1, "targets")[0], "in_top_k"),)),
+                                                                ranked(site, 1, 1, "targets")[0], "predictions and targets"),)),
         _in_top_k, attrs={"k": Attr("int")})
 
 # --- reverse_sequence --------------------------------------------------------------------------------------------
@@ -115,14 +115,14 @@ SEQUENCE = {"seq_axis": Attr("int"), "batch_axis": Attr("int", 0)}
 
 
 def _reverse_sequence_type(site: Site) -> TensorType:
-    x, (rows,) = site.tensor(0), ranked(site, 1, 1, "the lengths of reverse_sequence")
-    check_kind(site.tensor(1).dtype, INTS, "the lengths of reverse_sequence")
+    x, (rows,) = site.tensor(0), ranked(site, 1, 1, "the lengths")
+    check_kind(site.tensor(1).dtype, INTS, "the lengths")
     if x.shape is None:
         return x
     seq, batch = (axis_of(site.attrs[a], len(x.shape), a) for a in ("seq_axis", "batch_axis"))
     if seq == batch:
         raise ValueError(f"batch_axis == seq_axis == {seq} for reverse_sequence.")
-    size = site.sizes.same(x.shape[batch], rows, "the lengths of reverse_sequence")
+    size = site.sizes.same(x.shape[batch], rows, "the lengths")
     return x.with_shape(tuple(size if i == batch else d for i, d in enumerate(x.shape)))
 
 
@@ -162,7 +162,7 @@ def _diag_part_type(site: Site) -> TensorType:
         return x
     if len(x.shape) < 2:
         raise ValueError(f"Shape must be at least rank 2 but is rank {len(x.shape)} for diag_part.")
-    return x.with_shape((*x.shape[:-2], site.sizes.same(x.shape[-2], x.shape[-1], "diag_part")))
+    return x.with_shape((*x.shape[:-2], site.sizes.same(x.shape[-2], x.shape[-1], "the last two axes")))
 
 
 def _on_diagonal(x: Value) -> Value:

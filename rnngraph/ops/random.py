@@ -233,7 +233,7 @@ def _drawing(numbers: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _check_key(site: Site) -> None:
-    ranked(site, 0, 1, "the key of a random op")
+    ranked(site, 0, 1, "the key")
     if site.tensor(0).dtype != int64:
         raise TypeError(f"the key of a random op must be int64, but is {site.tensor(0).dtype.name}")
 
@@ -241,17 +241,17 @@ def _check_key(site: Site) -> None:
 def _random_type(site: Site) -> TensorType:
     _check_key(site)
     dtype: DType = as_dtype(site.attrs["dtype"])
-    check_kind(dtype, FLOATS, "a random op")
-    return TensorType(dtype, vector_shape(site, 1, "the shape of random numbers"))
+    check_kind(dtype, FLOATS)
+    return TensorType(dtype, vector_shape(site, 1, "the shape"))
 
 
 def _integer_type(site: Site) -> TensorType:
     _check_key(site)
-    dtype = same_dtype(site, (1, 2), "op 'random_int'")
-    check_kind(dtype, INTS, "op 'random_int'")
+    dtype = same_dtype(site, (1, 2))
+    check_kind(dtype, INTS)
     if dtype != as_dtype(site.attrs["dtype"]):
         raise TypeError(f"random_int of {as_dtype(site.attrs['dtype']).name} got bounds of {dtype.name}")
-    return TensorType(dtype, vector_shape(site, 3, "the shape of random numbers"))
+    return TensorType(dtype, vector_shape(site, 3, "the shape"))
 
 
 def _integers(call: Call, key: Any, low: Any, high: Any, shape: Any) -> Any:
@@ -288,7 +288,7 @@ def _shuffle(call: Call, key: Any, x: Any) -> Any:
 
 def _multinomial_type(site: Site) -> TensorType:
     _check_key(site)
-    rows, _ = ranked(site, 1, 2, "the logits of multinomial")
+    rows, _ = ranked(site, 1, 2, "the logits")
     return TensorType(as_dtype(site.attrs["dtype"]), (rows, scalar_size(site, 2, "num_samples", "samples")))
 
 

@@ -139,7 +139,7 @@ composite("reduce_mean", "x", "The mean along `axes`; of integers truncated.", r
 
 def _unbroadcast_type(site: Site) -> TensorType:
     target = vector_shape(site, 1, "the shape that unbroadcast gives")
-    broadcast_shapes(site.tensor(0).shape, target, "unbroadcast")
+    broadcast_shapes(site.tensor(0).shape, target)
     return site.tensor(0).with_shape(target)
 
 

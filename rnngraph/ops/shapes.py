@@ -35,17 +35,13 @@ def broadcast_dim(a: Dim, b: Dim) -> Dim:
     return b if isinstance(b, int) else None
 
 
-def broadcast_shapes(a: Shape, b: Shape, what: str = "broadcasting") -> Shape:
+def broadcast_shapes(a: Shape, b: Shape) -> Shape:
     """The shape of an elementwise result. Raises ValueError (phrase: `Dimensions must be equal`)."""
     if a is None or b is None:
         return None
     rank = max(len(a), len(b))
     ones: tuple[Dim, ...] = (1,)
-    try:
-        return tuple(broadcast_dim(c, d) for c, d in zip(ones * (rank - len(a)) + a, ones * (rank - len(b)) + b,
-                                                         strict=True))
-    except ValueError as error:
-        raise ValueError(f"{error} for {what} with input shapes: {text(a)}, {text(b)}.") from None
+    return tuple(broadcast_dim(c, d) for c, d in zip(ones * (rank - len(a)) + a, ones * (rank - len(b)) + b, strict=True))
 
 
 def axis_of(axis: int, rank: int, what: str = "axis") -> int:
@@ -172,13 +168,13 @@ def ceil_div(a: Dim, b: int) -> Dim:
     return a if b == 1 else floordiv(from_above, b)
 
 
-def same_dtype(site: Site, which: Sequence[int], what: str) -> DType:
+def same_dtype(site: Site, which: Sequence[int]) -> DType:
     """The one dtype of these operands. Raises TypeError if they differ."""
     first = site.tensor(which[0]).dtype
     for i in which[1:]:
         if site.tensor(i).dtype != first:
-            raise TypeError(f"{what} needs operands of one type, but operand {which[0]} is {first.name} and "
-                            f"operand {i} is {site.tensor(i).dtype.name}.")
+            raise TypeError(f"Inputs must have one type, but input {which[0]} is {first.name} and input {i} is "
+                            f"{site.tensor(i).dtype.name}. Write tf.cast(value, tf.{first.name}).")
     return first
 
 

@@ -127,9 +127,9 @@ composite("rank", "x", "The number of axes of x.", _scalar_type, _expand_rank,
 
 
 def _iota_type(site: Site) -> TensorType:
-    shape = vector_shape(site, 0, "the shape of iota")
+    shape = vector_shape(site, 0, "the shape")
     dtype = as_dtype(site.attrs["dtype"])
-    check_kind(dtype, REALS, "op 'iota'")
+    check_kind(dtype, REALS)
     if shape is not None:
         axis_of(site.attrs["axis"], len(shape))
     return TensorType(dtype, shape)
@@ -162,10 +162,10 @@ def _range_length(site: Site) -> Dim:
 
 
 def _range_type(site: Site) -> TensorType:
-    dtype = same_dtype(site, (0, 1, 2), "op 'range'")
-    check_kind(dtype, REALS, "op 'range'")
+    dtype = same_dtype(site, (0, 1, 2))
+    check_kind(dtype, REALS)
     for i in range(3):
-        ranked(site, i, 0, "op 'range'")
+        ranked(site, i, 0, "start, limit and delta")
     length = _range_length(site)
     return vector(dtype, site.sizes.fresh("n") if length is None else length)
 
@@ -217,10 +217,10 @@ composite("range", "start limit delta", "start, start + delta, ... as long as li
 
 def _one_hot_type(site: Site) -> TensorType:
     indices = site.tensor(0)
-    check_kind(indices.dtype, INTS, "the indices of op 'one_hot'")
-    dtype = same_dtype(site, (2, 3), "op 'one_hot'")
-    check_kind(dtype, ANY, "op 'one_hot'")
-    depth = scalar_size(site, 1, "the depth of one_hot", "depth")
+    check_kind(indices.dtype, INTS, "the indices")
+    dtype = same_dtype(site, (2, 3))
+    check_kind(dtype, ANY)
+    depth = scalar_size(site, 1, "depth", "depth")
     if indices.shape is None:
         return TensorType(dtype, None)
     axis = axis_of(site.attrs["axis"], len(indices.shape) + 1)

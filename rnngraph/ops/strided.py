@@ -131,10 +131,9 @@ def _spec(site: Site, first: int, what: str) -> list[tuple[Dim, ...]] | None:
 
 def _check_indices(site: Site, shape: Sequence[Dim], found: Sequence[Cut]) -> None:
     """An index must be there; other bounds are clipped. Also for gradients, whose forward op may not run."""
-    for d, cut in zip(shape, found, strict=True):
+    for i, (d, cut) in enumerate(zip(shape, found, strict=True)):
         if cut.drop and cut.start is not None:
-            site.sizes.at_least(d, add(cut.start, 1), "slice index out of bounds: an axis of {1} elements is wanted, but it "
-                                                      "has {0}")
+            site.sizes.at_least(sub(d, 1), cut.start, f"slice index {{1}} of dimension {i} out of bounds.")
             site.sizes.at_least(cut.start, 0, "slice index {0} out of bounds")
 
 
@@ -287,7 +286,7 @@ composite("strided_slice_grad", "c shape begin end strides", "Zeros of `shape` w
 
 
 def _dynamic_cuts(site: Site) -> list[Cut] | None:
-    x, begin, sizes = site.tensor(0), *(spelled(site, i, "the bounds of slice") for i in (1, 2))
+    x, begin, sizes = site.tensor(0), *(spelled(site, i, "begin and size") for i in (1, 2))
     rank = next((len(v) for v in (x.shape, begin, sizes) if v is not None), None)
     if rank is None:
         return None

@@ -62,12 +62,12 @@ class _Builder(ClosingBuilder):
         """A builder for a region."""
         return _Builder(Graph(name, self.graph), self, self.facts)
 
-    def decided(self, a: Dim, b: Dim, what: str) -> Dim:
+    def decided(self, a: Dim, b: Dim) -> Dim:
         """Two sizes that broadcast, not known to be equal."""
         facts = self.facts
         if isinstance(facts, _Nothing) and all(s in facts.given for d in (a, b) for s in symbols(d)):
             return a if isinstance(a, int) else b if isinstance(b, int) else maximum(a, b)
-        return super().decided(a, b, what)
+        return super().decided(a, b)
 
     def settle_broadcast(self, value: Value, shape: Value) -> None:
         """Learn whether the axes of a broadcast that were unknown when it was made are stretched."""

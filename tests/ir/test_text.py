@@ -9,7 +9,7 @@ import rnngraph.ops as ops
 import rnngraph.ops.state as state
 from rnngraph.backends.reference import ReferenceExecutable
 from rnngraph.ir.compare import difference, same_graph
-from rnngraph.ir.graph import Array, Builder, Graph, Origin, building, call
+from rnngraph.ir.graph import Array, Builder, Frame, Graph, Origin, building, call
 from rnngraph.ir.parser import ParseError, parse
 from rnngraph.ir.printer import canonical, print_graph, write
 from rnngraph.ir.sizes import Symbol, floordiv, minimum, mod, mul
@@ -196,9 +196,9 @@ def test_hints_cannot_break_the_text() -> None:
 def test_provenance_is_a_comment() -> None:
     builder = Builder(Graph())
     x = builder.param(tensor("float32"), None, "x")
-    node = builder.node("tanh", [x], name="rnn/while/Tanh", origin=Origin("model.py:41"))
+    node = builder.node("tanh", [x], name="rnn/while/Tanh", origin=Origin((Frame("/a/model.py", 41, "build"),)))
     graph = builder.graph.seal(node.results)
-    assert "%1 = tanh %x : f32[]  # rnn/while/Tanh  model.py:41\n" in print_graph(graph, provenance=True)
+    assert "%1 = tanh %x : f32[]  # rnn/while/Tanh  model.py:41 in build\n" in print_graph(graph, provenance=True)
     assert "#" not in print_graph(graph)
     assert same_graph(graph, parse(print_graph(graph, provenance=True)))
 

@@ -9,9 +9,11 @@ golden.json holds fast. float64 works as well as float32. Source: tf.contrib.rnn
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 from rnngraph.frontend import array, clip, convert, initializers, math, nest, nn_ops
+from rnngraph.frontend.expect import expect
 from rnngraph.frontend.graph import Tensor
 from rnngraph.frontend.nest import Nest
 from rnngraph.frontend.rnn.cell import LSTMStateTuple, RNNCell
@@ -122,7 +124,7 @@ def _one_size(num_units: int | None, cell_size: int | None) -> int:
         raise ValueError("Exactly one of num_units or cell_size must be provided; write num_units (cell_size is its "
                          f"deprecated name), got num_units={num_units}, cell_size={cell_size}")
     size = num_units if num_units is not None else cell_size
-    return int(size or 0)
+    return int(expect(size, Integral, "num_units", "an int"))
 
 
 class GRUBlockCell(_OwnScopeCell):

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 from rnngraph.frontend import array, convert, nest
 from rnngraph.frontend.graph import Tensor
 from rnngraph.frontend.layers_base import Layer
+from rnngraph.frontend.make import known_int
 from rnngraph.frontend.nest import Nest
 from rnngraph.frontend.scope import get_variable_scope, name_scope, variable_scope
 from rnngraph.frontend.shapes import TensorShape, as_shape
@@ -60,7 +61,7 @@ def size_shape(size: Any, what: str) -> list[int]:
 
     Raises ValueError where a size is not known.
     """
-    shape = as_shape(size).as_list() if isinstance(size, TensorShape) else [int(size)]
+    shape = as_shape(size if isinstance(size, TensorShape) else [size]).as_list()
     known = [d for d in shape if d is not None]
     if len(known) != len(shape):
         raise ValueError(f"{what} must be fully defined, got {size}: use an int, or a TensorShape without None")
@@ -72,7 +73,7 @@ def zeros_of(size: Any, batch_size: Any, dtype: Any, what: str = "state_size") -
     dims = size_shape(size, what)
     static = batch_size if not isinstance(batch_size, Tensor) else convert.constant_value(batch_size)
     if static is not None:
-        return array.zeros([int(static), *dims], dtype=dtype)
+        return array.zeros([known_int(static, "batch_size"), *dims], dtype=dtype)
     zeros: Tensor = array.zeros(array.stack([batch_size, *dims], name="concat"), dtype=dtype)
     zeros.set_shape([None, *dims])
     return zeros

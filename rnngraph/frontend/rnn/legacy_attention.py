@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rnngraph.frontend import array, convert, nest, nn_ops
+from rnngraph.frontend.expect import shown
 from rnngraph.frontend.graph import Tensor
 from rnngraph.frontend.nest import Nest
 from rnngraph.frontend.rnn.attention import attend, project_rows
+from rnngraph.frontend.rnn.cell import check_cell
 from rnngraph.frontend.rnn.contrib_wrappers import EmbeddingWrapper, OutputProjectionWrapper
 from rnngraph.frontend.rnn.legacy_decoders import LoopFunction, Scope, fed_input
 from rnngraph.frontend.rnn.legacy_embedding import Decoded, Projection, check_projection_shapes, decoded, feed_argmax
@@ -116,6 +118,7 @@ def embedding_attention_decoder(decoder_inputs: Sequence[Any], initial_state: Ne
     symbol. Raises ValueError for a bias of another shape. Source:
     tf.contrib.legacy_seq2seq.embedding_attention_decoder.
     """
+    check_cell(cell)
     size = cell.output_size if output_size is None else output_size
     check_projection_shapes(output_projection, num_symbols, weights=False)
     with variable_scope(scope or "embedding_attention_decoder", dtype=dtype):
@@ -166,6 +169,8 @@ def model_with_buckets(encoder_inputs: Sequence[Any], decoder_inputs: Sequence[A
     (phrase: `must be at least that of`) where the last bucket is longer than a list.
     Source: tf.contrib.legacy_seq2seq.model_with_buckets.
     """
+    if not isinstance(buckets, Sequence) or not all(isinstance(b, Sequence) and len(b) == 2 for b in buckets) or not buckets:
+        raise TypeError(f"buckets must be a list of pairs (input length, output length), but it is {shown(buckets)}.")
     for what, given, size in (("encoder_inputs", encoder_inputs, buckets[-1][0]), ("targets", targets, buckets[-1][1]),
                               ("weights", weights, buckets[-1][1])):
         if len(given) < size:

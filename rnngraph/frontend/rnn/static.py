@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rnngraph.frontend import array, convert, math, nest
+from rnngraph.frontend.expect import shown
 from rnngraph.frontend.graph import Tensor, get_default_graph
 from rnngraph.frontend.nest import Nest
 from rnngraph.frontend.rnn.bidirectional import check_layers
@@ -32,7 +33,7 @@ from rnngraph.ir.types import int32
 
 
 def _check_inputs(inputs: Any) -> None:
-    if not nest.is_sequence(inputs):
+    if not nest.is_sequence(inputs) or isinstance(inputs, dict):
         raise TypeError("inputs must be a sequence: a list of one tensor [batch, depth] per time step, as tf.unstack "
                         f"makes it; got {inputs!r}")
     if not inputs:
@@ -140,6 +141,8 @@ def static_state_saving_rnn(cell: Any, inputs: Sequence[Any], state_saver: Any, 
     names = nest.flatten(state_name)
     if len(names) != len(nest.flatten(sizes)):
         raise ValueError(f"#elems(state_name) != #elems(state_size): {len(names)} vs. {len(nest.flatten(sizes))}")
+    if not hasattr(state_saver, "state") or not hasattr(state_saver, "save_state"):
+        raise TypeError(f"state_saver must have methods state and save_state, but it is {shown(state_saver)}.")
     initial = nest.pack_sequence_as(sizes, [state_saver.state(name) for name in names])
     outputs, state = static_rnn(cell, inputs, initial, sequence_length=sequence_length, scope=scope)
     saves = [state_saver.save_state(name, leaf) for name, leaf in zip(names, nest.flatten(state), strict=True)]

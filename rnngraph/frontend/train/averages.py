@@ -9,6 +9,7 @@ from typing import Any
 from rnngraph.frontend import math
 from rnngraph.frontend.control import group
 from rnngraph.frontend.convert import convert_to_tensor
+from rnngraph.frontend.expect import expect_all
 from rnngraph.frontend.graph import Operation, get_default_graph
 from rnngraph.frontend.initializers import zeros_initializer
 from rnngraph.frontend.keys import GraphKeys
@@ -39,7 +40,7 @@ class ExponentialMovingAverage:
 
         Raises TypeError for values that are not floating, ValueError (phrase: `Moving average already computed`).
         """
-        wanted = trainable_variables() if var_list is None else list(var_list)
+        wanted = trainable_variables() if var_list is None else expect_all(var_list, "dtype", "var_list", "variables")
         for v in wanted:
             if v.dtype not in (float16, float32, float64):
                 raise TypeError(f"The variables must be half, float, or double: {v.name}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnngraph.errors import NotFoundError
+from rnngraph.frontend.expect import expect
 from rnngraph.frontend.train.files import write_atomically
 from rnngraph.frontend.train.tensors import ArrayFile
 from rnngraph.ir.types import DType
@@ -72,7 +73,7 @@ def load_checkpoint(ckpt_dir_or_file: str) -> CheckpointReader:
 
     Raises ValueError if a directory has none.
     """
-    if not os.path.isdir(ckpt_dir_or_file):
+    if not os.path.isdir(expect(ckpt_dir_or_file, (str, os.PathLike), "ckpt_dir_or_file", "a path")):
         return CheckpointReader(ckpt_dir_or_file)
     latest = latest_checkpoint(ckpt_dir_or_file)
     if latest is None:

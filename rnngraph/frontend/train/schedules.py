@@ -7,6 +7,7 @@ from typing import Any
 
 from rnngraph.frontend import array, math
 from rnngraph.frontend.convert import convert_to_tensor
+from rnngraph.frontend.expect import expect, shown
 from rnngraph.frontend.graph import Graph, Tensor, get_default_graph
 from rnngraph.frontend.initializers import zeros_initializer
 from rnngraph.frontend.keys import GraphKeys
@@ -128,6 +129,8 @@ def _boundary(boundary: Any, x: Tensor) -> Tensor:
 
 def global_step(sess: Any, global_step_tensor: Any) -> int:
     """The step's value in a session. Source: tf.train.global_step."""
+    if not hasattr(sess, "run"):
+        raise TypeError(f"sess must be a session, but it is {shown(sess)}.")
     return int(sess.run(global_step_tensor))
 
 
@@ -136,7 +139,7 @@ def get_global_step(graph: Graph | None = None) -> Any:
 
     Raises TypeError if it is not an integer scalar. Source: tf.train.get_global_step.
     """
-    graph = graph or get_default_graph()
+    graph = get_default_graph() if graph is None else expect(graph, Graph, "graph", "a tf.Graph")
     found = graph.get_collection(GraphKeys.GLOBAL_STEP)
     if len(found) == 1:
         step = found[0]
@@ -156,7 +159,7 @@ def create_global_step(graph: Graph | None = None) -> Variable:
 
     Source: tf.train.create_global_step.
     """
-    graph = graph or get_default_graph()
+    graph = get_default_graph() if graph is None else expect(graph, Graph, "graph", "a tf.Graph")
     if get_global_step(graph) is not None:
         raise ValueError("\"global_step\" already exists; use tf.train.get_or_create_global_step().")
     with graph.as_default(), graph.name_scope(None):
@@ -168,7 +171,7 @@ def create_global_step(graph: Graph | None = None) -> Variable:
 
 def get_or_create_global_step(graph: Graph | None = None) -> Any:
     """The step of the graph, made if there is none. Source: tf.train.get_or_create_global_step."""
-    graph = graph or get_default_graph()
+    graph = get_default_graph() if graph is None else expect(graph, Graph, "graph", "a tf.Graph")
     found = get_global_step(graph)
     return create_global_step(graph) if found is None else found
 

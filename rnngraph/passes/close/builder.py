@@ -150,7 +150,7 @@ class ClosingBuilder(Builder):
             if made is not None:
                 return Made([self.local(v) for v in made])
         if isinstance(kind, Elementwise):
-            inputs = self.aligned(inputs, definition.name)
+            inputs = self.aligned(inputs)
         self.sizes.pending.clear()
         new = self.plain(definition, inputs, attrs, regions, name, types, after, self.origin, hints)
         for v in new.results:
@@ -176,14 +176,14 @@ class ClosingBuilder(Builder):
             return value
         return self.plain("sizes", (), {"dims": content, "dtype": t.dtype, "scalar": not t.shape}).results[0]
 
-    def aligned(self, inputs: Sequence[Value], what: str) -> list[Value]:
+    def aligned(self, inputs: Sequence[Value]) -> list[Value]:
         """Operands of an elementwise op with explicit broadcasts."""
         shapes = [v.tensor.shape for v in inputs]
         if len(inputs) < 2 or any(s is None for s in shapes) or all(s == shapes[0] for s in shapes):
             return list(inputs)
         rank = max(len(s) for s in shapes if s is not None)
         padded = [((1,) * (rank - len(s)) + s) for s in shapes if s is not None]
-        target = tuple(self.joined([p[i] for p in padded], what) for i in range(rank))
+        target = tuple(self.joined([p[i] for p in padded]) for i in range(rank))
         return [v if v.tensor.shape == target else self.stretched(v, target) for v in inputs]
 
     def stretched(self, value: Value, target: tuple[Dim, ...]) -> Value:
@@ -191,7 +191,7 @@ class ClosingBuilder(Builder):
         shape = self.plain("sizes", (), {"dims": target}).results[0]
         return self.plain("broadcast", [value, shape], {}, types=[value.tensor.with_shape(target)]).results[0]
 
-    def joined(self, dims: Iterable[Dim], what: str) -> Dim:
+    def joined(self, dims: Iterable[Dim]) -> Dim:
         """The common size of broadcast axes."""
         result: Dim = 1
         for d in dims:
@@ -200,10 +200,10 @@ class ClosingBuilder(Builder):
             if result == 1:
                 result = d
                 continue
-            result = self.decided(result, d, what)
+            result = self.decided(result, d)
         return result
 
-    def decided(self, a: Dim, b: Dim, what: str) -> Dim:
+    def decided(self, a: Dim, b: Dim) -> Dim:
         """Two different sizes, neither of them 1 as far as is known."""
         facts = self.facts
         x, y = facts.value(a), facts.value(b)
@@ -212,11 +212,11 @@ class ClosingBuilder(Builder):
                 facts.learn(a if x == 1 else b, 1)
             for left, right in ((a, b), (a, 1), (b, 1)):
                 facts.note("!=", left, right)
-            raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast for {what}")
+            raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast")
         if x is not None and y is not None:
-            common: Dim = self.sizes.same(a, b, what)
+            common: Dim = self.sizes.same(a, b, "broadcasting")
             return common
-        message = f"Incompatible shapes: {{0}} vs. {{1}} cannot be broadcast for {quoted(what)}"
+        message = "Incompatible shapes: {0} vs. {1} cannot be broadcast"
         self.check(a, b, message, "broadcasts")
         return a if isinstance(a, int) else b if isinstance(b, int) else self.joint(a, b)
 

@@ -17,6 +17,7 @@ from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.op import Content
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
+from rnngraph.ops.shapes import text
 from rnngraph.passes.close.facts import Facts, Guard
 from rnngraph.passes.close.prune import Target, cut, prune, prune_targets
 from rnngraph.passes.close.sizes import settle
@@ -77,9 +78,8 @@ def _check_placeholders(graph: Graph) -> None:
     for node in graph.nodes:
         if node.op.name == "placeholder":
             t = node.attrs["type"]
-            shape = "<unknown>" if t.shape is None else [d if isinstance(d, int) else "?" for d in t.shape]
             raise InvalidArgumentError(None, node, f"You must feed a value for placeholder tensor '{node.name}' with dtype "
-                                                   f"{t.dtype.name} and shape {shape}")
+                                                   f"{t.dtype.name} and shape {text(t.shape)}")
 
 
 def _sized(t: Type, seen: set[Symbol]) -> Type:

@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 
+from rnngraph.errors import with_inputs
 from rnngraph.ir.graph import Array, Graph, Node, Value
 from rnngraph.ir.op import OpDef
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols, row_type
+from rnngraph.ops.shapes import text
 from rnngraph.passes.close.builder import ClosingBuilder
 from rnngraph.passes.close.facts import Conflict, Facts, Learned
 
@@ -31,8 +33,8 @@ class Closer:
         self.nodes: dict[Node, tuple[Node, ...]] = {}
         self.waits: dict[Node, tuple[Node, ...]] = {}
         """What a node that needs no order comes after: what reads it does so as well."""
-        self.never: set[Value] = set()
-        """Values that no run gets to: made by a node that fails, or from such."""
+        self.never: dict[Value, Node] = {}
+        """Values that no run gets to: made by a node that fails, or from such; and the `fail` that is to blame."""
 
     def body(self, builder: ClosingBuilder, old: Graph, params: Sequence[Value], new: Sequence[Value]) -> None:
         """Close the nodes of one region into `builder`."""
@@ -40,9 +42,10 @@ class Closer:
         for node in old.nodes:
             start = len(builder.graph.nodes)
             new_values = self.results(builder, node)
-            if any(v.node is not None and v.node.op.name == "fail" for v in new_values) or any(
-                    self.values[v] in self.never for v in node.operands):
-                self.never.update(new_values)
+            own = (v.node for v in new_values if v.node is not None and v.node.op.name == "fail")
+            blamed = next(own, None) or self.blamed(node)
+            if blamed is not None:
+                self.never.update(dict.fromkeys(new_values, blamed))
             self.values.update(zip(node.results, new_values, strict=True))
             made = tuple(n for n in builder.graph.nodes[start:] if n.op.effects != "pure" or n.op.fails)
             before = [m for v in (*node.operands,) if v.node is not None for m in self.nodes.get(v.node, ())]
@@ -108,11 +111,23 @@ class Closer:
             return node.attrs
         return {**node.attrs, **{k: tuple(substitute(d, self.facts.known) for d in node.attrs[k]) for k in names}}
 
+    def blamed(self, node: Node) -> Node | None:
+        """The `fail` that an operand of a node comes from, if one does."""
+        return next((self.never[self.values[v]] for v in node.operands if self.values[v] in self.never), None)
+
     def failing(self, builder: ClosingBuilder, node: Node, message: str) -> Node:
-        """A node that raises when it is executed. Its sizes are its own, so that whoever names one needs it."""
+        """A node that raises when it is executed. Its sizes are its own, so that whoever names one needs it.
+
+        What is wrong with a value that no run gets to is not its reader's fault.
+        """
         types = tuple(map_dims(v.type, lambda d: d if isinstance(d, int) else None) for v in node.results)
-        made = builder.plain("fail", [], {"error": "InvalidArgumentError", "message": message, "types": types},
-                             name=node.name, origin=node.origin)
+        blamed = self.blamed(node)
+        if blamed is not None:
+            made = _failing_like(builder, blamed, types)
+        else:
+            shapes = [_shape_text(self.values[v].type, self.facts) for v in node.operands]
+            attrs = {"message": with_inputs(message, shapes), "types": types}
+            made = builder.plain("fail", [], attrs, name=node.name, origin=node.origin)
         builder.sizes.pending.clear()
         return made
 
@@ -246,8 +261,7 @@ class Closer:
         found = list(body.graph.results)
         for i, (value, t) in enumerate(zip(found, carried, strict=False)):
             if value in self.never and value.type != t:
-                found[i] = body.plain("fail", [], {"message": "a value that cannot be computed", "types": (t,)},
-                                      types=[t]).results[0]
+                found[i] = _failing_like(body, self.never[value], (t,)).results[0]
         return tuple(found)
 
 
@@ -325,6 +339,18 @@ def _join_lists(tried: Type, got: Type) -> Type:
     if isinstance(a, TensorType) and isinstance(b, TensorType) and a.shape is None and b.shape is not None:
         return ListType(b, tried.length)
     return tried
+
+
+def _failing_like(builder: ClosingBuilder, fail: Node, types: tuple[Type, ...]) -> Node:
+    """What raises the error of `fail` where values of these types are wanted."""
+    return builder.plain("fail", [], {**fail.attrs, "types": types}, name=fail.name, origin=fail.origin)
+
+
+def _shape_text(t: Type, facts: Facts) -> str:
+    """A type with the first feeds' sizes, for a message."""
+    if not isinstance(t, TensorType) or t.shape is None:
+        return "TensorArray" if isinstance(t, ListType) else f"{t.dtype.name} of unknown rank"
+    return f"{t.dtype.name} {text(tuple(facts.value(d) for d in t.shape))}"
 
 
 def _runtime_words(message: str) -> str:

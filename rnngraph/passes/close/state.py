@@ -181,7 +181,8 @@ class _Threader:
         t = node.results[0].type
         assert isinstance(t, TensorType)
         if node.attrs["validate_shape"] and t.shape is not None:
-            value = call("refine", value, shape=tuple(d if isinstance(d, int) else None for d in t.shape))
+            shape = tuple(d if isinstance(d, int) else None for d in t.shape)
+            value = rb.builder.node("refine", [value], {"shape": shape}, name=node.name, origin=node.origin).results[0]
         self.write(key, value, bit)
         return value
 
