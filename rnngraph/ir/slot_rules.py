@@ -58,6 +58,12 @@ def _check_attributes(node: Node, found: Slots) -> None:
         raise Mismatch(f"parallel_iterations must be at least 1, but is {node.attrs['parallel_iterations']}")
 
 
+def _ranks_change(param: Type, value: Type) -> bool:
+    """Whether a carry's rank is not known, and so may differ from step to step: for the host."""
+    return isinstance(param, TensorType) and param.shape is None and isinstance(value, TensorType) and (
+        param.dtype == value.dtype)
+
+
 class _Rules:
     def __init__(self, closed: bool) -> None:
         self.closed = closed
@@ -95,7 +101,7 @@ class _Rules:
         free = block.graph.binds
         for i, (param, value) in enumerate(pairs):
             if self.closed:
-                fits = agree(param.type, value.type, mapping, free)
+                fits = _ranks_change(param.type, value.type) or agree(param.type, value.type, mapping, free)
                 if fits and param.content is not None and value.content is not None:
                     match(list(zip(param.content, value.content, strict=False)), mapping, free)
             else:

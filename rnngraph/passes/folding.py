@@ -22,6 +22,7 @@ from rnngraph.ir.op import Call
 from rnngraph.ir.rewrite import Rewriting, Rule
 from rnngraph.ir.sizes import Dim, sub
 from rnngraph.ir.types import TensorType
+from rnngraph.ops.shapes import nonnegative
 from rnngraph.passes.known import SMALL, array_of, is_op, is_uniform, plain, uniform
 from rnngraph.passes.trace import tracing
 
@@ -182,9 +183,13 @@ def as_size(node: Node) -> Result:
 
 
 def check_sizes(node: Node) -> Result:
-    """A check of two sizes that are equal."""
-    pair = node.operands[0].content
-    return () if pair is not None and None not in pair and pair[0] == pair[1] else None
+    """A check of two sizes that compare as it says."""
+    pair, relation = node.operands[0].content, node.attrs["relation"]
+    if pair is None or None in pair:
+        return None
+    holds = pair[0] == pair[1] or (relation == "broadcasts" and 1 in pair) or (
+        relation == ">=" and nonnegative(sub(*pair)))
+    return () if holds else None
 
 
 # --- movement ----------------------------------------------------------------------------------------------------

@@ -101,6 +101,13 @@ class _Retyper(Closer):
     def results(self, builder: ClosingBuilder, node: Node) -> Sequence[Value]:
         """The new values of a node's results."""
         attrs = renamed_attrs(node.attrs, self.sizes)
+        if node.op.name == "joint_size" and isinstance(builder, _Builder):
+            # What the two are may be known by now; if not, it is told once more.
+            builder.origin = node.origin
+            size = builder.joined(attrs["dims"])
+            told = builder.plain("sizes", (), {"dims": (size,), "scalar": True}).results
+            self.learn(node.graph, node.results, told)
+            return told
         if isinstance(builder, _Builder):
             builder.sizes.settled = all(map(fixed, node.results))
         if isinstance(builder, _Builder) and not isinstance(self.facts, _Nothing):

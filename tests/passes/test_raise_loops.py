@@ -347,7 +347,8 @@ def settled(make: Builds) -> tuple[Graph, Facts, list[Any]]:
     seen: set[Any] = set()
     given = [driver._param_type(p.type, v, seen) for p, v in zip(threaded.graph.params, values, strict=True)]
     contents = [*(driver._content(p, v) for p, v in zip(threaded.graph.params, values[:-1], strict=False)), None]
-    graph, facts = settle(threaded.graph, given, contents, driver.bind(given, contents, values))
+    facts = Facts(driver.bind(given, contents, values))
+    graph = settle(threaded.graph, given, contents, facts)
     graph = prune(graph, keep_effects=True, closed=True)
     graph.binds.update(s for p in graph.params for s in mentioned(p))
     return settle_lists(graph, facts), facts, arrays

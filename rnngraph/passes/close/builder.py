@@ -1,7 +1,7 @@
 """The builder of closed graphs, and what it decides about sizes: by the first feeds, or by a check when it runs.
 
     a = b wanted, true of the first feeds        merge, guard a = b
-    one side broadcast, 1 in the first feeds     guard that it is 1; inside the graph: `joint_size` tells the result's
+    one side broadcast, 1 in the first feeds     guard that it is 1; two sizes of the graph: `joint_size` is the result's
     neither                                      the node becomes `fail`, guard on the opposite
     a size bound inside the graph                a run-time `check_sizes`
     whether a size is >= 0, or is 1              a guard on what the first feeds say; inside the graph: unknown
@@ -216,9 +216,16 @@ class ClosingBuilder(Builder):
         if x is not None and y is not None:
             common: Dim = self.sizes.same(a, b, "broadcasting")
             return common
-        message = "Incompatible shapes: {0} vs. {1} cannot be broadcast"
-        self.check(a, b, message, "broadcasts")
-        return a if isinstance(a, int) else b if isinstance(b, int) else self.joint(a, b)
+        self.check(a, b, "Incompatible shapes: {0} vs. {1} cannot be broadcast", "broadcasts")
+        if isinstance(a, int) or isinstance(b, int) or facts.hopeful:
+            return a if isinstance(a, int) else b
+        if x is None and y is None:
+            return self.joint(a, b)
+        known, other = (a, b) if y is None else (b, a)
+        if 1 in (x, y):
+            facts.learn(known, 1)
+        facts.note("!=", known, 1)
+        return known
 
     def joint(self, a: Dim, b: Dim) -> Dim:
         """The size of two that broadcast, told as far outside as both are visible."""

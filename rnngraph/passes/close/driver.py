@@ -17,6 +17,7 @@ from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.op import Content
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
+from rnngraph.ir.walk import all_nodes
 from rnngraph.ops.shapes import text
 from rnngraph.passes.close.facts import Facts, Guard
 from rnngraph.passes.close.prune import Target, cut, prune, prune_targets
@@ -114,8 +115,12 @@ def close(opened: Opened, arrays: Sequence[Any], store: Any) -> Closed:
     contents = [_content(p, v) for p, v in zip(threaded.graph.params[:len(arrays)], arrays, strict=True)]
     contents += [None] * (len(given) - len(arrays))
     samples = bind(given, contents, values)
-    graph, facts = settle(threaded.graph, given, contents, samples)
-    graph = settle_lists(loosen(prune(graph, keep_effects=True, closed=True)), facts)
+    for hopeful in (True, False):
+        facts = Facts(samples, hopeful=hopeful)
+        graph = settle(threaded.graph, given, contents, facts)
+        graph = settle_lists(loosen(prune(graph, keep_effects=True, closed=True)), facts)
+        if not any(n.op.name == "check_sizes" and n.attrs["relation"] == "broadcasts" for n in all_nodes(graph)):
+            break
     return _closed(graph, threaded, given, contents, facts)
 
 

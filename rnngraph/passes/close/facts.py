@@ -43,6 +43,9 @@ class Facts:
     samples: Mapping[Symbol, int]
     known: dict[Symbol, Dim] = field(default_factory=dict)
     guards: list[Guard] = field(default_factory=list)
+    hopeful: bool = True
+    """Whether sizes that broadcast and that nobody knows are taken to be equal, for the check of it to go once they are
+    known. Elements of TensorArrays have no sizes before their loops are raised; then they mostly do."""
 
     def value(self, dim: Dim) -> int | None:
         """The size in the first feeds; None if it is bound inside the graph, or undefined (a division by 0)."""

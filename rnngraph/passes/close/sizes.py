@@ -357,9 +357,8 @@ def _runtime_words(message: str) -> str:
     return message if "Incompatible shapes" in message else f"Incompatible shapes: {message}"
 
 
-def settle(graph: Graph, params: Sequence[Type], contents: Sequence[Any], samples: Mapping[Symbol, int]) -> tuple[Graph, Facts]:
-    """The closed graph for parameters of these types (sizes int or symbol), and the facts that it rests on."""
-    facts = Facts(samples)
+def settle(graph: Graph, params: Sequence[Type], contents: Sequence[Any], facts: Facts) -> Graph:
+    """The closed graph for parameters of these types (sizes int or symbol). `facts` learns what it rests on."""
     for _ in range(200):
         closer = Closer(facts)
         builder = ClosingBuilder(Graph(graph.name), None, facts)
@@ -373,5 +372,5 @@ def settle(graph: Graph, params: Sequence[Type], contents: Sequence[Any], sample
         except Learned:
             continue
         builder.graph.sealed = True
-        return builder.graph, facts
+        return builder.graph
     raise RuntimeError("the sizes of this graph do not settle; please report it with the program")
