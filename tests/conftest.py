@@ -11,6 +11,8 @@ import pytest
 # Tests run in as many processes as there are cores: NumPy's products must not start as many threads again in each. This
 # is read when NumPy is first imported, here and in the processes that pytest-xdist starts from here.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Every program of every test is checked as it is closed and after each pass.
+os.environ.setdefault("RNNGRAPH_VERIFY", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 import numpy as np
 
@@ -148,6 +148,10 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<Node {self.op.name} {self.name!r}>"
+
+
+Target = Union[Node, Value]
+"""What must run: a node, or what computes one value."""
 
 
 class Graph:
@@ -392,4 +396,4 @@ class Array:
 
 
 __all__ = ["NOWHERE", "SUGAR", "Array", "Builder", "Frame", "Graph", "ListType", "Node", "OpenSizes", "Origin", "RefType",
-           "TensorType", "Value", "building", "call", "call_node", "complete_attrs", "constant", "current", "expands"]
+           "Target", "TensorType", "Value", "building", "call", "call_node", "complete_attrs", "constant", "current", "expands"]

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnngraph.errors import InvalidArgumentError
-from rnngraph.ir.graph import Graph, Node, Value
+from rnngraph.ir.graph import Graph, Node, Target, Value
 from rnngraph.ir.op import Content
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import all_nodes
 from rnngraph.ops.shapes import text
 from rnngraph.passes.close.facts import Facts, Guard
-from rnngraph.passes.close.prune import Target, cut, prune, prune_targets
+from rnngraph.passes.close.prune import cut, prune, prune_targets
 from rnngraph.passes.close.sizes import settle
 from rnngraph.passes.close.state import Threaded, thread
 from rnngraph.passes.close.twins import twins

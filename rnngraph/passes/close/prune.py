@@ -9,17 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Union
 
 from rnngraph.ir.binders import executed, mentioned, standing
-from rnngraph.ir.graph import Builder, Graph, Node, Value
+from rnngraph.ir.graph import Builder, Graph, Node, Target, Value
 from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import parts
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
-
-Target = Union[Node, Value]
-"""What must run: a node, or what computes one value."""
 
 
 def cut(graph: Graph, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value]) -> tuple[Graph, list[Node]]:
