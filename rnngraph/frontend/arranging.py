@@ -120,9 +120,8 @@ def reverse_sequence(input: Any, seq_lengths: Any, seq_axis: Any = None, batch_a
 def invert_permutation(x: Any, name: str | None = None) -> Tensor:
     """The permutation that undoes an int vector's. Source: tf.invert_permutation."""
     with op_scope("InvertPermutation" if name is None else name, (x,)) as scope:
-        x = int_argument(x, "InvertPermutation", "x")
-        places = hidden(x, "iota", hidden(x, "shape", x), axis=0, dtype=x.dtype)
-        return emit("put", [hidden(x, "zeros_like", x), x, places], name=scope, type="InvertPermutation")
+        return emit("invert_permutation", [int_argument(x, "InvertPermutation", "x")], name=scope,
+                    type="InvertPermutation")
 
 
 def meshgrid(*args: Any, **kwargs: Any) -> list[Tensor]:

@@ -249,6 +249,26 @@ declare("segment_sum", "data ids", "The same for sorted ids; the last says how m
 ARG = {"axis": Attr("int", 0), "dtype": Attr("dtype", int64)}
 
 
+def _inverse_type(site: Site) -> TensorType:
+    (length,) = ranked(site, 0, 1, "op 'invert_permutation'")
+    check_kind(site.tensor(0).dtype, INTS, "op 'invert_permutation'")
+    return site.tensor(0).with_shape((length,))
+
+
+def _inverse(call: Call, x: Any) -> Any:
+    check_indices(x, len(x))
+    found = np.full_like(x, -1)
+    for place, i in enumerate(x):
+        if found[i] != -1:
+            raise invalid(f"{i} is duplicated in the input.")
+        found[i] = place
+    return found
+
+
+declare("invert_permutation", "x", "The permutation that undoes x. Fails if x is none.", Host(), _inverse_type, _inverse,
+        fails=True)
+
+
 def _arg_type(site: Site) -> TensorType:
     x, dtype = site.tensor(0), as_dtype(site.attrs["dtype"])
     check_kind(x.dtype, REALS)

@@ -66,3 +66,12 @@ def test_padding_is_the_zero_of_any_type(sess: Any) -> None:
     bools, ints = sess.run([tf.pad(x, [[1, 1]]), tf.pad(tf.to_int32(x), [[0, 1]])], {x: [True]})
     np.testing.assert_array_equal(bools, [False, True, False])
     np.testing.assert_array_equal(ints, [1, 0])
+
+
+def test_only_permutations_are_inverted(sess: Any) -> None:
+    x = tf.placeholder(tf.int32, [None])
+    inverse = tf.invert_permutation(x)
+    np.testing.assert_array_equal(sess.run(inverse * 2, {x: [2, 0, 1]}), [2, 4, 0])
+    for bad in ([1, 1], [0, 2], [-1, 0]):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            sess.run(inverse * 2, {x: bad})

@@ -61,7 +61,7 @@ def _expression(m: Maker) -> str | None:
         f"{array}.write(0, {x}).read(1)", f"{array}.write(1, {x}).write(1, {x}).read(1)", f"{array}.write(0, {x}).stack()",
         f"tf.nn.sparse_softmax_cross_entropy_with_logits(labels=ids, logits=y + {m.number()})",
         f"tf.invert_permutation({i} * 0 + 1)", f"tf.check_numerics({f} / tf.zeros_like({f}), 'here')",
-        f"tf.boolean_mask({x}, mask)", f"tf.split({x}, [1, n], 0)[0]", f"{f} + tf.zeros([tf.shape({f})[-1] + 1], tf.{dtype})",
+        f"tf.split({x}, [1, n], 0)[0]", f"{f} + tf.zeros([tf.shape({f})[-1] + 1], tf.{dtype})",
         f"tf.unsorted_segment_sum({i}, {i}, 2)", f"tf.segment_sum({i}, -{i})", "tf.matmul(y, tf.ones([n, 2], y.dtype))",
         f"tf.argmax(tf.zeros([0, n * 0 + 2]) + tf.cast({i}[:1], tf.float32), 0)", f"tf.gather_nd({x}, [[n]])",
         f"tf.slice({x}, [n] + [0] * {rank - 1}, [1] + [-1] * {rank - 1})", "tf.scatter_nd([[n]], [1.0], [2])",
