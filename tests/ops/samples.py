@@ -171,7 +171,7 @@ TABLE: dict[str, list[Sample]] = {
     "squeeze_ones": [S(floats(2, 1, 3)), S(floats(1, 1)), S(i32([3])), S(floats(2, 3))],
     "complex_abs": [S(np.array([3 + 4j, -1j], np.complex64), dtype=float32)],
     "joint_size": [S(dims=(3, 1)), S(dims=(1, 4)), S(dims=(2, 2)), S(dims=(0, 1))],
-    "invert_permutation": [S(i32(2, 0, 1)), S(i64(0)), S(i32([]))],
+    "invert_permutation": [S(i32(2, 0, 1)), S(i64([0])), S(i32([]))],
     "cotangent_sum": [S(floats(2, 3), floats(2, 3, seed=1)), S(floats(), floats(seed=1))],
     "transpose": [S(floats(2, 3, 4), perm=(2, 0, 1)), S(i32(1, 2), perm=(0,))],
     "reverse": [S(floats(2, 3), axes=(1,)), S(i32(1, 2, 3), axes=(0,)), S(floats(2, 3), axes=(0, 1))],
