@@ -187,7 +187,8 @@ def check_sizes(node: Node) -> Result:
     pair, relation = node.operands[0].content, node.attrs["relation"]
     if pair is None or None in pair:
         return None
-    holds = pair[0] == pair[1] or (relation == "broadcasts" and 1 in pair) or (
+    # Of two sizes that broadcast the second may have been taken for the result's: only the first may be 1.
+    holds = pair[0] == pair[1] or (relation == "broadcasts" and pair[0] == 1) or (
         relation == ">=" and nonnegative(sub(*pair)))
     return () if holds else None
 

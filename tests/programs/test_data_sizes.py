@@ -332,3 +332,21 @@ def test_what_names_a_size_of_something_that_fails_fails(sess: Any) -> None:
     for fetch in (outputs, state, tf.shape(outputs), tf.zeros(tf.shape(rows)) + 1.0):
         with pytest.raises(Invalid):
             sess.run(fetch, {**feeds, b: 3})
+
+
+def test_elements_of_unknown_size_broadcast(sess: Any) -> None:
+    """While loops are raised such sizes are hoped to be equal; where they are not, the program is closed once more."""
+    x, start = tf.placeholder(tf.float64, [None, None]), tf.placeholder(tf.float64, [None])
+    ta = tf.TensorArray(tf.float64, tf.shape(x)[0]).unstack(x)
+    _, h = tf.while_loop(lambda i, h: i < tf.shape(x)[0], lambda i, h: (i + 1, tf.tanh(h + ta.read(i))), (0, start),
+                         shape_invariants=(tf.TensorShape([]), tf.TensorShape([None])))
+    for columns, size in ((3, 3), (3, 1), (1, 3), (4, 4), (1, 1), (1, 0), (2, 3)):
+        rows, given = np.random.RandomState(0).randn(2, columns), np.linspace(-1, 1, size)
+        if columns not in (1, size) and size != 1:
+            with pytest.raises(Invalid):
+                sess.run(h, {x: rows, start: given})
+            continue
+        wanted = given
+        for row in rows:
+            wanted = np.tanh(wanted + row)
+        close(sess.run(h, {x: rows, start: given}), wanted)

@@ -216,16 +216,17 @@ class ClosingBuilder(Builder):
         if x is not None and y is not None:
             common: Dim = self.sizes.same(a, b, "broadcasting")
             return common
-        self.check(a, b, "Incompatible shapes: {0} vs. {1} cannot be broadcast", "broadcasts")
-        if isinstance(a, int) or isinstance(b, int) or facts.hopeful:
-            return a if isinstance(a, int) else b
-        if x is None and y is None:
+        message = "Incompatible shapes: {0} vs. {1} cannot be broadcast"
+        if x is None and y is None and not facts.hopeful:
+            self.check(a, b, message, "broadcasts")
             return self.joint(a, b)
-        known, other = (a, b) if y is None else (b, a)
-        if 1 in (x, y):
-            facts.learn(known, 1)
-        facts.note("!=", known, 1)
-        return known
+        other, result = (b, a) if isinstance(a, int) or (x is not None and y is None) else (a, b)
+        if not isinstance(result, int) and not facts.hopeful:
+            if 1 in (x, y):
+                facts.learn(result, 1)
+            facts.note("!=", result, 1)
+        self.check(other, result, message, "broadcasts")
+        return result
 
     def joint(self, a: Dim, b: Dim) -> Dim:
         """The size of two that broadcast, told as far outside as both are visible."""
