@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from rnngraph.ir.op import Content
 from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
-from rnngraph.ir.walk import dims, map_dims
+from rnngraph.ir.walk import dims
 
 
 class Mismatch(ValueError):
@@ -28,12 +28,15 @@ def _dim(d: Dim) -> str:
 
 
 def agree(pattern: Type, concrete: Type, mapping: dict[Symbol, Dim], free: Container[Symbol]) -> bool:
-    """Whether `pattern` is `concrete` once its free symbols are replaced, one size each; `mapping` grows."""
+    """Whether `pattern` is `concrete` once its free symbols are replaced, one size each; `mapping` grows.
+
+    A free symbol may also stand for a size that is not known.
+    """
     if not same_frame(pattern, concrete):
         return False
     pairs = list(zip(dims(pattern), dims(concrete), strict=True))
     match(pairs, mapping, free)
-    return map_dims(pattern, lambda d: substitute(d, mapping)) == concrete
+    return all(substitute(d, mapping) == e or (e is None and isinstance(d, Expr) and d.symbol in free) for d, e in pairs)
 
 
 def match(pairs: list[tuple[Dim, Dim]], mapping: dict[Symbol, Dim], free: Container[Symbol]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 from rnngraph.ir.binders import unbound
 from rnngraph.ir.graph import Array, Graph, Node, OpenSizes, Value, expands
 from rnngraph.ir.layout import LayoutError, slots
-from rnngraph.ir.op import OPS, Composite, Content, Control, Elementwise, Host, Reduction, Site, State
+from rnngraph.ir.op import OPS, Composite, Content, Control, Effect, Elementwise, Host, Reduction, Site, State
 from rnngraph.ir.printer import excerpt
 from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute, symbols
 from rnngraph.ir.slot_rules import check_inputs, check_outputs
@@ -207,11 +207,11 @@ class _Checker:
                          f"closed graph, but have {', '.join(show(v.type) for v in node.operands)}; use `broadcast`")
 
     def may_be_vague(self, node: Node) -> bool:
-        """Whether results may have unknown sizes: host steps, what holds them, what is fed by them, and what gets its
-        shape from a vector whose length only running tells."""
+        """Whether results may have unknown sizes: host steps, what fails, what holds them, what is fed by them, and what
+        gets its shape from a vector whose length only running tells."""
         shapes = [v.type.shape for v in node.operands if isinstance(v.type, TensorType) and v.type.dtype.is_integer]
         unsure = any(s is not None and len(s) == 1 and not isinstance(s[0], int) for s in shapes)
-        return unsure or isinstance(node.op.kind, (Host, Control, Composite)) or any(map(_vague, node.operands))
+        return unsure or isinstance(node.op.kind, (Host, Control, Composite, Effect)) or any(map(_vague, node.operands))
 
     def regions(self, graph: Graph, node: Node) -> None:
         """Regions belong to this node alone, and their slots agree with its operands and results."""

@@ -12,7 +12,7 @@ from rnngraph.ir.op import Attr, Call, Contraction, Site
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import TensorType
 from rnngraph.ops.build import expand_axes, shape_of
-from rnngraph.ops.declare import REALS, check_kind, composite, declare
+from rnngraph.ops.declare import REALS, check_kind, composite, declare, invalid
 from rnngraph.ops.shapes import ranked, same_dtype
 
 
@@ -40,6 +40,9 @@ def _contract_type(site: Site) -> TensorType:
 def _contract(call: Call, a: Any, b: Any) -> Any:
     """As one stacked matrix product, after summing what only one operand has: NumPy's fastest way."""
     x, y, out = letters(call.attrs["spec"])
+    for i, (value, axes) in enumerate(((a, x), (b, y))):
+        if value.ndim != len(axes):
+            raise invalid(f"Shape must be rank {len(axes)} but is rank {value.ndim} for input {i}")
     dtype = a.dtype
     if dtype == np.float16:
         a, b = a.astype(np.float32), b.astype(np.float32)
