@@ -332,3 +332,17 @@ def test_what_names_a_size_of_something_that_fails_fails(sess: Any) -> None:
     for fetch in (outputs, state, tf.shape(outputs), tf.zeros(tf.shape(rows)) + 1.0):
         with pytest.raises(Invalid):
             sess.run(fetch, {**feeds, b: 3})
+
+
+def test_sizes_that_data_decide_must_agree(sess: Any) -> None:
+    """Whatever reads them is checked when it runs, and what agrees is let through."""
+    a, b = (tf.placeholder(tf.float32, [4, 2]) for _ in range(2))
+    p, q = (tf.placeholder(tf.bool, [4]) for _ in range(2))
+    x, y = tf.tanh(tf.boolean_mask(a, p)), tf.tanh(tf.boolean_mask(b, q))
+    readers = [x + y, tf.concat([x, y], 1), tf.stack([x, y]), tf.matmul(x, y, transpose_a=True)]
+    one = np.ones([4, 2], np.float32)
+    two, three = [True, True, False, False], [True, True, True, False]
+    for reader in readers:
+        with pytest.raises(Invalid):
+            sess.run(reader, {a: one, b: one, p: two, q: three})
+    assert [v.shape for v in sess.run(readers, {a: one, b: one, p: two, q: two})] == [(2, 2), (2, 4), (2, 2, 2), (2, 2)]

@@ -74,9 +74,9 @@ def test_fetched_arrays_are_the_callers(sess: Any) -> None:
         held[:] = 0.0
     assert sess.run(v).tolist() == [3.0, 4.0]
     fed = np.array([5.0, 6.0], np.float32)
-    out = sess.run(same, {x: fed})
-    out[:] = 0.0
-    assert fed.tolist() == [5.0, 6.0]
+    for out in sess.run([same, tf.reshape(x, [2, 1]), tf.reshape(same, [1, 2])], {x: fed}):
+        out[:] = 0.0
+        assert fed.tolist() == [5.0, 6.0]
     c = tf.constant([7.0, 8.0])
     held = sess.run(c)
     held[:] = 0.0

@@ -2,7 +2,7 @@
 
 A fork has the library and the tests imported, so a trial costs little more than the tests that it runs. There the changed
 functions get their new code in place. What runs when a module is imported cannot be changed so: such a change is tried by
-a process of its own, which reads the changed text where it would read the file (`pytest_configure` here).
+a process of its own, which reads the changed text where it would read the file (`Finder`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from importlib.machinery import SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -46,7 +47,7 @@ class Mutant:
     what: str
     text: str
     """The whole file with the change."""
-    place: range
+    place: range = range(0)
     """The lines that change."""
     around: range = range(0)
     """The lines of the function that has them; none if they run when the module is imported."""
@@ -120,23 +121,19 @@ class Changed(SourceFileLoader):
         return compile(Path(os.environ[CHANGED]).read_text(), self.path, "exec", dont_inherit=True)
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """In a process of its own for one change: the module is made of the changed text."""
-    name = os.environ.get(CHANGED + "_MODULE")
-    if name is None:
-        return
+class Finder:
+    """Finds the changed module before anything else does."""
 
-    class Finder:
-        """Finds the changed module first."""
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """The module's place, with another loader."""
+        if fullname != os.environ[CHANGED + "_MODULE"]:
+            return None
+        file = str(ROOT / (fullname.replace(".", "/") + ".py"))
+        return spec_from_file_location(fullname, file, loader=Changed(fullname, file))
 
-        def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-            """The module's place, with another loader."""
-            if fullname != name:
-                return None
-            from importlib.util import spec_from_file_location
-            file = str(ROOT / (fullname.replace(".", "/") + ".py"))
-            return spec_from_file_location(fullname, file, loader=Changed(fullname, file))
-    sys.meta_path.insert(0, Finder())  # type: ignore[arg-type]
+
+if CHANGED in os.environ:  # at once: a conftest imports the library before pytest calls its plugins
+    sys.meta_path.insert(0, Finder())
 
 
 # --- forks --------------------------------------------------------------------------------------------------------------
