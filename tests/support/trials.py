@@ -32,8 +32,8 @@ from tests.support.reached import Watch
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS, MOST = 12.0, 100
 """How much work the tests of one change may be, as it was when they were watched, and how many they may be."""
-LIMIT = 60
-"""After so many seconds of work, or four times as many of waiting, a change counts as one that does not end."""
+LIMIT = 40
+"""After so many seconds of work, or twice as many of waiting, a change counts as one that does not end."""
 CHANGED = "RNNGRAPH_CHANGED"
 
 
@@ -214,7 +214,7 @@ class Trials:
         resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
         if not mutant.around or not replaced(mutant):
             return self._apart(mutant, tests)
-        signal.alarm(4 * LIMIT)
+        signal.alarm(2 * LIMIT)
         noted = Noted()
         self._run(tests, noted, True)
         return 1 if noted.failed else 0
@@ -226,7 +226,7 @@ class Trials:
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-p",
                    "tests.support.trials", "--graphs", self.graphs, *tests]
         try:
-            return min(subprocess.run(command, cwd=ROOT, env=env, timeout=4 * LIMIT, capture_output=True).returncode, 1)
+            return min(subprocess.run(command, cwd=ROOT, env=env, timeout=2 * LIMIT, capture_output=True).returncode, 1)
         except subprocess.TimeoutExpired:
             return 1
 
