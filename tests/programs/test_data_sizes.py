@@ -40,6 +40,18 @@ def test_rows_of_a_loop_that_data_end(sess: Any, element_shape: Any, start: list
         close(sess.run(tf.reduce_mean(y), {x0: start}), 7.5)
 
 
+@pytest.mark.parametrize("steps", [64, 65, 200])
+def test_more_rows_than_there_was_room_for(sess: Any, steps: int) -> None:
+    """The loop goes on where it stopped, and has the rows that it made."""
+    x = tf.placeholder(tf.float32, [2])
+    rows = tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=[2])
+    _, last, rows = tf.while_loop(lambda i, y, rows: y[0] < steps, lambda i, y, rows: (i + 1, y + 1.0, rows.write(i, y)),
+                                  (0, x, rows))
+    found = sess.run([last, rows.stack()], {x: [0.0, 0.5]})
+    close(found[0], [steps, steps + 0.5])
+    close(found[1], np.arange(steps)[:, None] + [0.0, 0.5])
+
+
 def test_raw_rnn_that_reads_in_a_branch(sess: Any) -> None:
     steps, batch = 4, 3
     inputs, lengths = tf.placeholder(tf.float32, [steps, batch, 2]), tf.placeholder(tf.int32, [batch])

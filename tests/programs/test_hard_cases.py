@@ -786,3 +786,19 @@ def test_building_while_another_thread_runs(sess: Any) -> None:
     stop.set()
     thread.join()
     assert broken == []
+
+
+def test_labels_are_below_the_number_of_classes(sess: Any) -> None:
+    labels, logits = tf.placeholder(tf.int32, [None]), tf.zeros([2, 3])
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    np.testing.assert_allclose(sess.run(losses, {labels: [0, 2]}), np.log([3.0, 3.0]), rtol=1e-6)
+    for bad in (3, -1):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            sess.run(losses, {labels: [0, bad]})
+
+
+def test_extremes_of_negative_and_of_large_numbers(sess: Any) -> None:
+    for dtype in (np.int32, np.int64, np.float32):
+        x = tf.placeholder(dtype, [None, 2])
+        found = sess.run([tf.reduce_max(x), tf.reduce_max(x, 0), tf.reduce_min(-x)], {x: [[-5, -7], [-6, -3]]})
+        assert [v.tolist() for v in found] == [-3, [-5, -3], 3]

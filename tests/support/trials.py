@@ -61,21 +61,20 @@ Seen = dict[str, Any]
 
 
 def telling(mutant: Mutant, seen: Seen) -> list[str]:
-    """The tests to try: those that run the line, or else its function; one of each family before others of the same."""
-    def running(lines: range) -> list[str]:
-        return [t for t, found in seen.items() if any(n in lines for n in found["lines"].get(mutant.file, ()))]
-    if mutant.around:
-        able = running(mutant.place) or running(mutant.around)
-    else:
-        able = [t for t, found in seen.items() if mutant.file in found["lines"]] or list(seen)
-    families: Counter[str] = Counter()
-    ranked: list[tuple[int, float, str]] = []
-    for test in sorted(able, key=lambda t: seen[t]["time"]):
-        family = test.split("[")[0]
-        ranked.append((families[family], seen[test]["time"], test))
+    """The tests to try: those that run the line, then others that run its function; one of each family before its others."""
+    def running(lines: range) -> set[str]:
+        return {t for t, found in seen.items() if any(n in lines for n in found["lines"].get(mutant.file, ()))}
+    exact, able = running(mutant.place), running(mutant.around)
+    if not mutant.around:
+        able = {t for t, found in seen.items() if mutant.file in found["lines"]} or set(seen)
+    families: Counter[tuple[bool, str]] = Counter()
+    ranked: list[tuple[bool, int, float, str]] = []
+    for test in sorted(able, key=lambda t: float(seen[t]["time"])):
+        family = (test not in exact, test.split("[")[0])
+        ranked.append((family[0], families[family], seen[test]["time"], test))
         families[family] += 1
     tests, left = list[str](), SECONDS
-    for _, cost, test in sorted(ranked)[:MOST]:
+    for *_, cost, test in sorted(ranked)[:MOST]:
         if not tests or cost <= left:
             tests.append(test)
             left -= cost
