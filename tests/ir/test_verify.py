@@ -366,5 +366,5 @@ def test_a_shape_is_asked_of_a_tensor_of_known_rank() -> None:
 
 @pytest.mark.parametrize("start, stride", [(-1, 1), (0, -1), (2, 1), (3, -2)])
 def test_slices_stay_inside(start: int, stride: int) -> None:
-    text = f"graph @f(%x: f32[3]) {{\n  %y = slice %x {{starts=[{start}], strides=[{stride}], sizes=[2]}} : f32[2]\n  return %y\n}}\n"
-    refuse(parse(text), "out of bounds")
+    taken = f"slice %x {{starts=[{start}], strides=[{stride}], sizes=[2]}}"
+    refuse(parse(f"graph @f(%x: f32[3]) {{\n  %y = {taken} : f32[2]\n  return %y\n}}\n"), "out of bounds")

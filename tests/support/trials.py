@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ SECONDS, MOST = 12.0, 100
 LIMIT = 40
 """After so many seconds of work, or twice as many of waiting, a change counts as one that does not end."""
 CHANGED = "RNNGRAPH_CHANGED"
+BROKEN = 99
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ if CHANGED in os.environ:  # at once: a conftest imports the library before pyte
 
 # --- forks --------------------------------------------------------------------------------------------------------------
 
-@dataclass
+@dataclass(eq=False)
 class Trials:
     """The plugin: instead of running the tests, tries changes, and keeps those that no test notices."""
 
@@ -163,6 +165,8 @@ class Trials:
         return True
 
     def _try_all(self, seen: Seen) -> None:
+        caught = self.folder / "caught"
+        caught.mkdir()
         running: dict[int, Mutant] = {}
         for mutant in self.tried:
             tests = telling(mutant, seen)
@@ -174,10 +178,22 @@ class Trials:
             running[self._fork(lambda m=mutant, t=tests: self._try(m, t))] = mutant
         while running:
             self._wait(running)
+        telling_ones = {file.read_text() for file in caught.iterdir()} & set(self.items)
+        if telling_ones and os.waitpid(self._fork(lambda: self._judge(sorted(telling_ones))), 0)[1]:
+            raise pytest.UsageError("a test fails in a fork with no change: " + (self.folder / "bad").read_text())
+
+    def _judge(self, tests: list[str]) -> int:
+        """With no change, the tests that caught changes pass."""
+        noted = Noted()
+        self._run(tests, noted, True)
+        (self.folder / "bad").write_text(noted.test)
+        return 1 if noted.failed else 0
 
     def _wait(self, running: dict[int, Mutant]) -> None:
         pid, status = os.wait()
         mutant = running.pop(pid)
+        if os.waitstatus_to_exitcode(status) == BROKEN:
+            raise pytest.UsageError(f"the trial of {mutant} went wrong: {(self.folder / str(pid) / 'why').read_text()}")
         if status == 0:
             self._lives(mutant, "")
         else:
@@ -201,7 +217,8 @@ class Trials:
             os.environ["PYTEST_DEBUG_TEMPROOT"] = str(place)
             os._exit(work())
         except BaseException:
-            os._exit(2)
+            (self.folder / str(os.getpid()) / "why").write_text(traceback.format_exc())
+            os._exit(BROKEN)
 
     def _watch(self) -> int:
         watch = Watch(self.notes)
@@ -216,6 +233,8 @@ class Trials:
         signal.alarm(2 * LIMIT)
         noted = Noted()
         self._run(tests, noted, True)
+        if noted.failed:
+            (self.folder / "caught" / str(os.getpid())).write_text(noted.test)
         return 1 if noted.failed else 0
 
     def _apart(self, mutant: Mutant, tests: list[str]) -> int:
@@ -239,12 +258,14 @@ class Trials:
                 return
 
 
-@dataclass
+@dataclass(eq=False)  # pytest keeps plugins in sets
 class Noted:
-    """Whether a test failed."""
+    """Whether a test failed, and which."""
 
     failed: bool = False
+    test: str = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """One more result."""
-        self.failed |= report.failed
+        if report.failed:
+            self.failed, self.test = True, report.nodeid
