@@ -45,6 +45,7 @@ def steps(op: Any, fetch: Any, count: int = 2) -> list[Any]:
     ("GradientDescent", [0.8, 1.6], [0.64, 1.28]), ("Momentum", [0.8, 1.6], [0.46, 0.92]),
     ("Nesterov", [0.62, 1.24], [0.2224, 0.4448]), ("Adam", [0.9, 1.9], [0.800413, 1.800167]),
     ("RMSProp", [0.824588, 1.747018], [0.599545, 1.432979]), ("centered", [0.821826, 1.738512], [0.678849, 1.53635]),
+    ("Ftrl", [0.743825, 1.741572], [0.684664, 1.676042]),
     ("Adagrad", [0.901227, 1.900311], [0.834737, 1.831543]), ("Adadelta", [0.999937, 1.999937], [0.999882, 1.999882])])
 def test_check_values(name: str, first: Any, second: Any) -> None:
     v = tf.Variable([1.0, 2.0])
@@ -286,6 +287,24 @@ def test_moving_averages() -> None:
     np.testing.assert_allclose(sess.run(mean.average(v)), [1.1, 2.1], rtol=1e-6)
     with pytest.raises(ValueError, match="Moving average already computed"):
         mean.apply([v])
+
+
+def test_averages_of_some_variables_and_of_tensors() -> None:
+    v, w = tf.Variable([1.0], name="v"), tf.Variable([1.0], name="w")
+    twice = v * 2.0
+    mean = train.ExponentialMovingAverage(0.5)
+    mean.apply([v, twice])
+    assert tf.get_collection(tf.GraphKeys.MOVING_AVERAGE_VARIABLES) == [v] and mean.average(w) is None
+    assert mean.average(twice).name.endswith("/ExponentialMovingAverage:0")
+    both = train.ExponentialMovingAverage(0.5, name="Both")
+    both.apply()
+    assert both.average(v) is not None and both.average(w) is not None
+
+
+def test_slots_are_named_by_their_optimizer() -> None:
+    v = tf.Variable([1.0], name="v")
+    MAKERS["Ftrl"]().minimize(tf.reduce_sum(v * v))
+    assert [x.name for x in tf.global_variables()] == ["v:0", "v/Ftrl:0", "v/Ftrl_1:0"]
 
 
 def test_averages_after_a_step_see_the_new_value() -> None:

@@ -263,3 +263,14 @@ def test_what_is_not_offered() -> None:
               train.import_meta_graph, lambda: train.Saver(saver_def=object())):
         with pytest.raises(NotImplementedError):
             f()
+
+
+def test_arguments_of_savers_are_checked() -> None:
+    with tf.Graph().as_default():
+        v = tf.Variable([1.0])
+        with pytest.raises(ValueError, match="build cannot be deferred"):
+            tf.train.Saver([v], defer_build=True)
+        saver = tf.train.Saver([v])
+        for bad in ("a", (("a", 1.0),), None):
+            with pytest.raises(TypeError, match="must be a list"):
+                saver.set_last_checkpoints_with_time(bad)  # type: ignore[arg-type]

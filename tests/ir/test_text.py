@@ -83,6 +83,12 @@ def test_names_make_no_difference() -> None:
     assert canonical(parse(other)) == canonical(parse(EXAMPLE)) and same_graph(parse(other), parse(EXAMPLE))
 
 
+def test_numbers_of_nodes_and_parameters_make_a_difference() -> None:
+    text = "graph @f(%x: f32[3]) {\n  %y = neg %x : f32[3]\n  return %x\n}\n"
+    for other in (text.replace("(%x: f32[3])", "(%x: f32[3], %z: f32[3])"), text.replace("  %y = neg %x : f32[3]\n", "")):
+        assert "parameters and" in (difference(parse(text), parse(other)) or "")
+
+
 @pytest.mark.parametrize("old, new", [
     ("add %a, %b", "add %b, %a"), ("add %a", "sub %a"), ("parallel_iterations=8", "parallel_iterations=9"),
     ("yield carry(%y) stacks(%y)", "yield carry(%y) stacks(%c)"), ("return %h, %ys", "return %ys, %h"),

@@ -344,3 +344,27 @@ def test_references_have_no_place_in_closed_graphs() -> None:
     builder = Builder(Graph())
     builder.param(RefType(tensor("float32")))
     refuse(builder.graph.seal(), "reference")
+
+
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.parametrize("limit", ["f32[]", "i32[2]", "i32[*]"])
+def test_limits_of_open_graphs_may_have_no_rank_yet(closed: bool, limit: str) -> None:
+    graph = parse(f"graph @f(%n: {limit}) {{\n  %k = loop %n do(%t) {{\n    yield\n  }} : i32[] = trips\n  return %k\n}}\n")
+    if limit == "i32[*]" and not closed:
+        verify(graph, closed=False)
+    else:
+        refuse(graph, "the limit must be i32|unknown sizes", closed)
+
+
+def test_a_shape_is_asked_of_a_tensor_of_known_rank() -> None:
+    graph = parse("graph @f(%x: f32[*], %l: list[2]<f32[]>) {\n  return %x\n}\n")
+    with pytest.raises(ValueError, match="rank .* must be known"):
+        _ = graph.params[0].shape
+    with pytest.raises(TypeError, match="a tensor is wanted"):
+        _ = graph.params[1].shape
+
+
+@pytest.mark.parametrize("start, stride", [(-1, 1), (0, -1), (2, 1), (3, -2)])
+def test_slices_stay_inside(start: int, stride: int) -> None:
+    taken = f"slice %x {{starts=[{start}], strides=[{stride}], sizes=[2]}}"
+    refuse(parse(f"graph @f(%x: f32[3]) {{\n  %y = {taken} : f32[2]\n  return %y\n}}\n"), "out of bounds")

@@ -803,6 +803,16 @@ def test_gradients_in_a_body_reach_through_what_is_captured(sess: Any) -> None:
     assert [sess.run(y, {x: 3.0, p: v}) for v in (True, False)] == [12.0, 3.0]
 
 
+def test_gradients_in_a_branch_in_a_body(sess: Any) -> None:
+    """What is asked for lies two graphs further out."""
+    x = tf.placeholder(tf.float64, [])
+    square = x * x
+    total = tf.while_loop(lambda i, s: i < 3, lambda i, s: (i + 1, s + tf.cond(
+        i < 2, lambda: tf.gradients(square * s, x)[0], lambda: x)), [0, tf.constant(1.0, tf.float64)])[1]
+    # Two steps add 2 x s, the last adds x.
+    assert sess.run(total, {x: 2.0}) == 27.0
+
+
 def test_gradient_through_a_chain_of_carries(sess: Any) -> None:
     """The last carry has x from the first, two steps later: what is active, and what needs a reverse, are fixpoints."""
     x = tf.placeholder(tf.float64, [])

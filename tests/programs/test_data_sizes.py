@@ -40,6 +40,18 @@ def test_rows_of_a_loop_that_data_end(sess: Any, element_shape: Any, start: list
         close(sess.run(tf.reduce_mean(y), {x0: start}), 7.5)
 
 
+@pytest.mark.parametrize("steps", [64, 65, 200])
+def test_more_rows_than_there_was_room_for(sess: Any, steps: int) -> None:
+    """The loop goes on where it stopped, and has the rows that it made."""
+    x = tf.placeholder(tf.float32, [2])
+    rows = tf.TensorArray(tf.float32, 0, dynamic_size=True, element_shape=[2])
+    _, last, rows = tf.while_loop(lambda i, y, rows: y[0] < steps, lambda i, y, rows: (i + 1, y + 1.0, rows.write(i, y)),
+                                  (0, x, rows))
+    found = sess.run([last, rows.stack()], {x: [0.0, 0.5]})
+    close(found[0], [steps, steps + 0.5])
+    close(found[1], np.arange(steps)[:, None] + [0.0, 0.5])
+
+
 def test_raw_rnn_that_reads_in_a_branch(sess: Any) -> None:
     steps, batch = 4, 3
     inputs, lengths = tf.placeholder(tf.float32, [steps, batch, 2]), tf.placeholder(tf.int32, [batch])
@@ -350,3 +362,17 @@ def test_elements_of_unknown_size_broadcast(sess: Any) -> None:
         for row in rows:
             wanted = np.tanh(wanted + row)
         close(sess.run(h, {x: rows, start: given}), wanted)
+
+
+def test_sizes_that_data_decide_must_agree(sess: Any) -> None:
+    """Whatever reads them is checked when it runs, and what agrees is let through."""
+    a, b = (tf.placeholder(tf.float32, [4, 2]) for _ in range(2))
+    p, q = (tf.placeholder(tf.bool, [4]) for _ in range(2))
+    x, y = tf.tanh(tf.boolean_mask(a, p)), tf.tanh(tf.boolean_mask(b, q))
+    readers = [x + y, tf.concat([x, y], 1), tf.stack([x, y]), tf.matmul(x, y, transpose_a=True)]
+    one = np.ones([4, 2], np.float32)
+    two, three = [True, True, False, False], [True, True, True, False]
+    for reader in readers:
+        with pytest.raises(Invalid):
+            sess.run(reader, {a: one, b: one, p: two, q: three})
+    assert [v.shape for v in sess.run(readers, {a: one, b: one, p: two, q: two})] == [(2, 2), (2, 4), (2, 2, 2), (2, 2)]

@@ -786,3 +786,52 @@ def test_building_while_another_thread_runs(sess: Any) -> None:
     stop.set()
     thread.join()
     assert broken == []
+
+
+def test_labels_are_below_the_number_of_classes(sess: Any) -> None:
+    labels, logits = tf.placeholder(tf.int32, [None]), tf.zeros([2, 3])
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    np.testing.assert_allclose(sess.run(losses, {labels: [0, 2]}), np.log([3.0, 3.0]), rtol=1e-6)
+    for bad in (3, -1):
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            sess.run(losses, {labels: [0, bad]})
+
+
+def test_extremes_of_negative_and_of_large_numbers(sess: Any) -> None:
+    for dtype in (np.int32, np.int64, np.float32):
+        x = tf.placeholder(dtype, [None, 2])
+        found = sess.run([tf.reduce_max(x), tf.reduce_max(x, 0), tf.reduce_min(-x)], {x: [[-5, -7], [-6, -3]]})
+        assert [v.tolist() for v in found] == [-3, [-5, -3], 3]
+
+
+def test_gradients_of_joins_of_unknown_sizes(sess: Any) -> None:
+    x, y = (tf.placeholder(tf.float64, [None, 2]) for _ in range(2))
+    weights = tf.constant(np.arange(10.0).reshape(5, 2))
+    loss = tf.reduce_sum(tf.concat([x, y], 0) ** 2 * weights)
+    first, second = tf.gradients(loss, [x, y])
+    feeds = {x: np.ones([2, 2]), y: np.ones([3, 2])}
+    assert [g.tolist() for g in sess.run([first, second], feeds)] == [[[0, 2], [4, 6]], [[8, 10], [12, 14], [16, 18]]]
+    assert sess.run(tf.gradients(second, y)[0], feeds).tolist() == [[8, 10], [12, 14], [16, 18]]
+
+
+def test_gradients_of_arrays_that_are_read_and_written_apart(sess: Any) -> None:
+    x, i = tf.placeholder(tf.float64, [None, 2]), tf.placeholder(tf.int32, [])
+    rows = tf.TensorArray(tf.float64, 3, clear_after_read=False).unstack(x)
+    loss = tf.reduce_sum(rows.read(i) ** 3 * rows.read(0) + rows.stack()[2] ** 2)
+    [d] = tf.gradients(loss, x)
+    [e] = tf.gradients(d, x)
+    feeds = {x: [[1.0, 2.0], [3.0, 1.0], [1.0, 1.0]], i: 1}
+    np.testing.assert_allclose(sess.run(d, feeds), [[27, 1], [27, 6], [2, 2]])
+    np.testing.assert_allclose(sess.run(e, feeds), [[27, 3], [18 + 27, 12 + 3], [2, 2]])
+    made = tf.TensorArray(tf.float64, 2).write(0, x[0]).write(1, x[1] * 2.0).stack()
+    assert sess.run(tf.gradients(made ** 2, x)[0], feeds).tolist() == [[2, 4], [24, 8], [0, 0]]
+
+
+def test_what_is_squeezed_and_sliced_has_its_static_shape(sess: Any) -> None:
+    x, any_rank = tf.placeholder(tf.float32, [2, 1, 3]), tf.placeholder(tf.float32)
+    assert tf.squeeze(x).shape.as_list() == [2, 3] and tf.squeeze(any_rank).shape.ndims is None
+    assert sess.run(tf.squeeze(any_rank), {any_rank: np.ones([1, 4, 1])}).shape == (4,)
+    assert tf.zeros(tf.slice(tf.shape(x), [1], [2])).shape.as_list() == [1, 3]
+    assert tf.zeros(tf.slice(tf.shape(x), [1], [-1])).shape.as_list() == [1, 3]
+    with pytest.raises((TypeError, ValueError)):
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[0], logits=tf.constant([[1, 2]]))

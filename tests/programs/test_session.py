@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import re
+import types
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def test_structures_of_fetches(sess: Any) -> None:
     assert all(isinstance(m, np.ndarray) and m.dtype == np.int32 for m in many)
     s = sess.run(tf.IndexedSlices(tf.constant([[1.0]]), tf.constant([3]), tf.constant([5, 1])))
     assert (s.values.tolist(), s.indices.tolist(), s.dense_shape.tolist()) == ([[1.0]], [3], [5, 1])
+    assert sess.run(types.MappingProxyType({"k": a})) == {"k": 1.0}
     assert sess.run(tf.constant("text")) == b"text"
     assert sess.run(tf.constant(["x", "yz"])).tolist() == [b"x", b"yz"]
 
@@ -74,9 +76,9 @@ def test_fetched_arrays_are_the_callers(sess: Any) -> None:
         held[:] = 0.0
     assert sess.run(v).tolist() == [3.0, 4.0]
     fed = np.array([5.0, 6.0], np.float32)
-    out = sess.run(same, {x: fed})
-    out[:] = 0.0
-    assert fed.tolist() == [5.0, 6.0]
+    for out in sess.run([same, tf.reshape(x, [2, 1]), tf.reshape(same, [1, 2])], {x: fed}):
+        out[:] = 0.0
+        assert fed.tolist() == [5.0, 6.0]
     c = tf.constant([7.0, 8.0])
     held = sess.run(c)
     held[:] = 0.0
@@ -384,3 +386,18 @@ def test_a_read_that_waits_for_nothing_sees_the_start(sess: Any) -> None:
     sess.run(v.initializer)
     write = tf.assign_add(v, 2.0)
     assert sess.run([write, v.read_value() + 0.0]) == [2.0, 0.0]
+
+
+def test_texts_are_fed_as_str_or_bytes(sess: Any) -> None:
+    x = tf.placeholder(tf.string, [None])
+    assert sess.run(tf.identity(x), {x: ["a", b"b"]}).tolist() == [b"a", b"b"]
+
+
+def test_explain_shows_what_is_in_loops(graph: Any) -> None:
+    x = tf.placeholder(tf.float32, [None, 2])
+    y = tf.scan(lambda a, row: tf.tanh(a + row), x, tf.zeros([2]))
+    with tf.Session(graph=graph, engine="llvm") as sess:
+        lines = str(sess.explain(y, {x: np.zeros([3, 2])})).splitlines()
+    depths = [len(line) - len(line.lstrip()) for line in lines]
+    [loop] = [i for i, line in enumerate(lines) if "native loop" in line]
+    assert depths[loop] == 2 and depths[loop + 1] == 4 and "tanh" in lines[loop + 1]
