@@ -25,8 +25,8 @@ def check(seed: int, compiled: bool) -> None:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_machine_code(part: int, graphs: int) -> None:
-    """Fifty programs on both engines and in NumPy."""
-    for seed in range(part, max(1, graphs // 6), PARTS):
+    """Forty programs on both engines and in NumPy."""
+    for seed in range(part, max(1, graphs // 8), PARTS):
         check(seed, True)
 
 
