@@ -201,7 +201,7 @@ def _new(call_: Call, size: Any) -> TensorList:
     a, t = call_.attrs, call_.attrs["element"]
     if size < 0:
         raise fail(call_.node, f"Size should be >= 0, but received size: {int(size)}")
-    element = None if t.shape is None else [d if isinstance(d, int) else None for d in t.shape]
+    element = None if isinstance(t, ListType) or t.shape is None else [d if isinstance(d, int) else None for d in t.shape]
     return TensorList(int(size), element, a["dynamic"], a["clear"], a["label"])
 
 

@@ -376,3 +376,28 @@ def test_sizes_that_data_decide_must_agree(sess: Any) -> None:
         with pytest.raises(Invalid):
             sess.run(reader, {a: one, b: one, p: two, q: three})
     assert [v.shape for v in sess.run(readers, {a: one, b: one, p: two, q: two})] == [(2, 2), (2, 4), (2, 2, 2), (2, 2)]
+
+
+def test_lists_of_a_loop_in_one_branch(sess: Any) -> None:
+    """Backward loops keep a list a step where sizes are unknown; the other branch has something of that type to give."""
+    w, flag = tf.placeholder(tf.float64, [3, 3]), tf.placeholder(tf.bool, [])
+
+    def written() -> Any:
+        ta = tf.TensorArray(tf.float64, 3, infer_shape=False, clear_after_read=False)
+        ta = tf.while_loop(lambda t, c, ta: t < 3, lambda t, c, ta: (t + 1, c * 0.5, ta.write(t, c)), (0, w, ta),
+                           shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, None]), tf.TensorShape(None)])[2]
+        first = ta.gather([0])
+        first.set_shape([None, None, None])
+        return first
+
+    def gradients(way: Any) -> list[Any]:
+        loss = tf.nn.moments(tf.cond(flag, way, lambda: tf.sigmoid(w)[tf.newaxis]), [-2])[1]
+        found = [tf.gradients(loss, w)[0]]
+        for _ in range(2):
+            found.append(tf.gradients(tf.reduce_sum(found[-1] ** 2), w)[0])
+        return found
+
+    got, wanted = gradients(written), gradients(lambda: w[tf.newaxis])
+    for chosen in (True, False):
+        for a, b in zip(*sess.run([got, wanted], {w: np.arange(9.0).reshape(3, 3) ** 2 / 20, flag: chosen}), strict=True):
+            close(a, b)

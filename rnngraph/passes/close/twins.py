@@ -78,8 +78,10 @@ class _Twins:
         region = node.regions[path[0]]
         if len(path) > 2:
             inner = self.type_at(region.nodes[path[1]], path[2:])
-            if region.nodes[path[1]].op.name == "if" or not isinstance(inner, TensorType):
+            if region.nodes[path[1]].op.name == "if":
                 return inner
+            if isinstance(inner, ListType):
+                return ListType(inner, None)
             return inner.with_shape(None if inner.shape is None else (None, *inner.shape))
         t = numbered(region)[path[1]].type
         assert isinstance(t, (TensorType, ListType))
