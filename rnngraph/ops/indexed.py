@@ -15,7 +15,17 @@ from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Call, Content, Host, Indexed, Kind, Site
 from rnngraph.ir.types import TensorType, as_dtype, int64
 from rnngraph.ops import contents
-from rnngraph.ops.build import flat, ints, inverse, number, shape_of, size_vector, sizes_in, transpose, zeros_like
+from rnngraph.ops.build import (
+    expand_axes,
+    flat,
+    inverse,
+    number,
+    shape_of,
+    size_vector,
+    sizes_in,
+    transpose,
+    zeros_like,
+)
 from rnngraph.ops.declare import INTS, REALS, check_kind, checked_size, composite, declare, invalid
 from rnngraph.ops.shapes import Shape, axis_of, merged, ranked, same_dtype, scalar_size, text
 
@@ -80,7 +90,8 @@ def _take_rule(g: Any, c: Value) -> list[Rows | Value | None]:
     axis = axis_of(g.attrs["axis"], len(x.shape))
     if axis == 0:
         rest = call("slice", shape_of(x), starts=(1,), strides=(1,), sizes=(None,))
-        rows = c if indices.tensor.rank == 1 else call("reshape", c, call("concat", ints([-1]), rest, axis=0))
+        many = expand_axes(call("size", indices), (0,))  # not -1, which nobody can infer where rows are empty
+        rows = c if indices.tensor.rank == 1 else call("reshape", c, call("concat", many, rest, axis=0))
         return [Rows(rows, flat(indices), shape_of(x)), None]
     count = len(indices.shape)
     first = [axis, *(i for i in range(len(x.shape)) if i != axis)]

@@ -74,8 +74,10 @@ def _prod_rule(g: Any, c: Value) -> list[Value]:
     rest = [a for a in range(len(x.shape)) if a not in axes]
     perm = [*rest, *axes]
     moved = transpose(x, perm)
-    kept = call("slice", shape_of(moved), starts=(0,), strides=(1,), sizes=(len(rest),))
-    rows = call("reshape", moved, call("concat", kept, ints([-1]), axis=0))
+    kept, gone = (call("slice", shape_of(moved), starts=(start,), strides=(1,), sizes=(size,))
+                  for start, size in ((0, len(rest)), (len(rest), len(axes))))
+    count = call("reduce_prod", gone, keep=True)  # not -1, which nobody can infer where a kept size is 0
+    rows = call("reshape", moved, call("concat", kept, count, axis=0))
     before = call("cumprod", rows, axis=len(rest), exclusive=True)
     after = call("cumprod", rows, axis=len(rest), exclusive=True, reverse=True)
     others = call("reshape", before * after, shape_of(moved))

@@ -401,3 +401,18 @@ def test_lists_of_a_loop_in_one_branch(sess: Any) -> None:
     for chosen in (True, False):
         for a, b in zip(*sess.run([got, wanted], {w: np.arange(9.0).reshape(3, 3) ** 2 / 20, flag: chosen}), strict=True):
             close(a, b)
+
+
+@pytest.mark.parametrize("shape", [(0, 3, 2), (2, 0, 2), (2, 3, 2)])
+def test_gradients_of_nothing(sess: Any, shape: tuple[int, ...]) -> None:
+    """What rows or factors there are is counted, not inferred from empty arrays."""
+    x, i = tf.placeholder(tf.float64, [None, None, 2]), tf.placeholder(tf.int32, [None, None])
+    given = np.linspace(1, 2, int(np.prod(shape))).reshape(shape)
+    for axes in ([0], [1], [0, 2], None):
+        products = given.prod(None if axes is None else tuple(axes), keepdims=True)
+        close(sess.run(tf.gradients(tf.reduce_prod(x, axes), x)[0], {x: given}), products / given)
+    places = np.zeros((2, 2) if shape[0] else (0, 2), np.int32)
+    for y in (tf.nn.embedding_lookup(x, i), tf.gather(x, i)):
+        rows = np.zeros(shape)
+        rows[:1] = places.size
+        close(sess.run(tf.convert_to_tensor(tf.gradients(y, x)[0]), {x: given, i: places}), rows)
