@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from rnngraph.errors import located
 from rnngraph.frontend.names import Names, op_type
-from rnngraph.frontend.places import Places, user_line
+from rnngraph.frontend.places import Places
+from rnngraph.frontend.refusals import note_scope, refused
 from rnngraph.frontend.tensor import OVERLOADS as OVERLOADS
 from rnngraph.frontend.tensor import Operation as Operation
 from rnngraph.frontend.tensor import Tensor as Tensor
@@ -24,9 +24,8 @@ from rnngraph.frontend.tensor import sessions as sessions
 from rnngraph.ir import graph as ir
 from rnngraph.ir.graph import Builder, Node, Origin, Value
 from rnngraph.ir.op import OpDef, lookup
-from rnngraph.ir.types import ListType, RefType, Type
+from rnngraph.ir.types import RefType
 from rnngraph.locks import ForkLock
-from rnngraph.ops.shapes import text
 
 
 class FrontendBuilder(Builder):
@@ -167,7 +166,7 @@ class Graph:
             try:
                 node = builder.node(definition, values, attrs, name=reserved)
             except (ValueError, TypeError) as error:
-                raise _refused(error, reserved, kind, values) from None
+                raise refused(error, reserved, kind, values) from None
             return Operation(self, reserved, kind, node, tensors, node.results)
 
     def view(self, value: Value, name: str, type: str = "Identity", inputs: Sequence[Tensor] = ()) -> Tensor:
@@ -272,7 +271,7 @@ class Graph:
         try:
             yield entered + "/" if entered else ""
         except (ValueError, TypeError, NotImplementedError) as error:
-            _note_scope(error, entered)
+            note_scope(error, entered)
             raise
         finally:
             self._names.scope = previous
@@ -485,29 +484,6 @@ class Graph:
     def collections(self) -> list[Any]:
         """The names of the collections."""
         return list(self._collections)
-
-
-def _note_scope(error: Exception, scope: str) -> None:
-    """Say in a traceback which op or scope was being made, unless an inner scope has said so."""
-    if scope and not any(note.startswith("  scope: ") for note in getattr(error, "__notes__", ())):
-        error.add_note(f"  scope: {scope!r}")
-
-
-def _refused(error: Exception, name: str, kind: str, inputs: Sequence[Value]) -> Exception:
-    """The same error class, in TensorFlow's words: the op's name and type, the inputs' shapes, and the user's line."""
-    line = user_line()
-    lines = [line] if line else []
-    if not isinstance(error, ValueError):
-        return type(error)(located(str(error), op=name, op_type=kind, lines=lines))
-    shapes = ", ".join(_shape_text(v.type) for v in inputs)
-    given = f" with input shapes: {shapes}" if inputs else ""
-    return type(error)(located(f"{str(error).rstrip('.')} for {name!r} (op: {kind!r}){given}.", lines=lines))
-
-
-def _shape_text(t: Type) -> str:
-    if isinstance(t, ListType):
-        return "TensorArray"
-    return text((t.tensor if isinstance(t, RefType) else t).shape)
 
 
 # --- the default graph ----------------------------------------------------------------------------------------------

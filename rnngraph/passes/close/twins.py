@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rnngraph.ir.graph import Graph, Node, Value
-from rnngraph.ir.types import ListType, TensorType
+from rnngraph.ir.types import Type
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import FILLER, numbered
+from rnngraph.ops.control import FILLER, numbered, parts, region_symbols, stack_type
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
 
 Path = tuple[int, ...]
@@ -73,19 +73,16 @@ class _Twins:
         """What the other branch gives in place of a value that it does not have; nothing reads it."""
         return rb.builder.node(FILLER, (), {"type": self.type_at(node, path)}, origin=node.origin).results[0]
 
-    def type_at(self, node: Node, path: Path) -> TensorType | ListType:
+    def type_at(self, node: Node, path: Path) -> Type:
         """The type of the value (or history) at `path` in its own region."""
         region = node.regions[path[0]]
         if len(path) > 2:
-            inner = self.type_at(region.nodes[path[1]], path[2:])
-            if region.nodes[path[1]].op.name == "if":
+            owner = region.nodes[path[1]]
+            inner = self.type_at(owner, path[2:])
+            if owner.op.name == "if":
                 return inner
-            if isinstance(inner, ListType):
-                return ListType(inner, None)
-            return inner.with_shape(None if inner.shape is None else (None, *inner.shape))
-        t = numbered(region)[path[1]].type
-        assert isinstance(t, (TensorType, ListType))
-        return t
+            return stack_type(inner, None, region_symbols(parts(owner).body), is_open=True)
+        return numbered(region)[path[1]].type
 
 
 def twins(graph: Graph) -> Graph:
