@@ -19,7 +19,7 @@ from rnngraph.ir.graph import Graph, Node, Value, expands
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.walk import all_nodes, dims
 from rnngraph.passes.close.builder import ClosingBuilder, ClosingSizes
-from rnngraph.passes.close.facts import Facts, Learned
+from rnngraph.passes.close.facts import Conflict, Facts, Learned
 from rnngraph.passes.close.sizes import Closer
 from rnngraph.passes.dce import dce
 from rnngraph.passes.known import fixed
@@ -57,6 +57,7 @@ class _Builder(ClosingBuilder):
     def __init__(self, graph: Graph, parent: ClosingBuilder | None, facts: Facts) -> None:
         super().__init__(graph, parent, facts)
         self.sizes: _Sizes = _Sizes(self)
+        self.demands = True
 
     def region(self, name: str = "") -> ClosingBuilder:
         """A builder for a region."""
@@ -68,6 +69,25 @@ class _Builder(ClosingBuilder):
         if isinstance(facts, _Nothing) and all(s in facts.given for d in (a, b) for s in symbols(d)):
             return a if isinstance(a, int) else b if isinstance(b, int) else maximum(a, b)
         return super().decided(a, b)
+
+    def rejoined(self, a: Dim, b: Dim) -> Dim:
+        """What a `joint_size` tells, by what is known now; if that isn't enough, it is told once more.
+
+        It tells a size and demands nothing: whether the two broadcast is checked where they do, which may be in a branch
+        that isn't taken.
+        """
+        self.demands = False
+        try:
+            return self.joined((a, b))
+        except Conflict:
+            return self.joint(a, b)
+        finally:
+            self.demands = True
+
+    def check(self, a: Dim, b: Dim, message: str, relation: str = "==") -> None:
+        """See `ClosingBuilder`."""
+        if self.demands:
+            super().check(a, b, message, relation)
 
     def settle_broadcast(self, value: Value, shape: Value) -> None:
         """Learn whether the axes of a broadcast that were unknown when it was made are stretched."""
@@ -102,9 +122,8 @@ class _Retyper(Closer):
         """The new values of a node's results."""
         attrs = renamed_attrs(node.attrs, self.sizes)
         if node.op.name == "joint_size" and isinstance(builder, _Builder):
-            # What the two are may be known by now; if not, it is told once more.
             builder.origin = node.origin
-            size = builder.joined(attrs["dims"])
+            size = builder.rejoined(*attrs["dims"])
             told = builder.plain("sizes", (), {"dims": (size,), "scalar": True}).results
             self.learn(node.graph, node.results, told)
             return told

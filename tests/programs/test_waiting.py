@@ -134,6 +134,25 @@ def test_what_is_not_taken_is_not_looked_at(sess: Any) -> None:
     np.testing.assert_array_equal(sess.run(branch, {q: True, **feeds, y: [1.0, 1, 1]}), [2, 4])
 
 
+@pytest.mark.parametrize("whole", ["stack", "concat"])
+def test_the_gradient_of_a_branch_not_taken_is_not_looked_at(sess: Any, whole: str) -> None:
+    """Where only running tells the sizes of both branches, what the other's gradient demands of sizes stays in there."""
+    q, n, m = tf.placeholder(tf.bool, []), tf.placeholder(tf.int32, []), tf.placeholder(tf.int32, [])
+    x = tf.placeholder(tf.float32, [None])
+
+    def written(count: Any, row: Any) -> Any:
+        return tf.while_loop(lambda t, ta: t < count, lambda t, ta: (t + 1, ta.write(t, row)),
+                             (0, tf.TensorArray(tf.float32, 0, dynamic_size=True)))[1]
+
+    a = written(n, x).stack()
+    b = written(m, x).stack() if whole == "stack" else written(m, tf.expand_dims(x, 0)).concat()
+    slope = tf.gradients(tf.cond(q, lambda: a, lambda: tf.tanh(b)), x)[0]
+    given = np.float32([1, 2, 3])
+    for k in (0, 1, 2, 4) if whole == "stack" else (1, 2, 4):
+        np.testing.assert_array_equal(sess.run(slope, {q: True, x: given, n: 2, m: k}), [2, 2, 2])
+        np.testing.assert_allclose(sess.run(slope, {q: False, x: given, n: 2, m: k}), k * (1 - np.tanh(given) ** 2), rtol=1e-5)
+
+
 def test_a_loop_reads_what_it_writes(sess: Any) -> None:
     w, v, u, kept = tf.Variable(5.0), tf.Variable(1.0), tf.Variable(0.0), tf.Variable(2.0)
 

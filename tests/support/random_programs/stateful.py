@@ -177,6 +177,8 @@ def training(m: Maker) -> bool:
         return False
     reads = [m.guarded(f"{n}.read_value()") for n in floats]
     goal = m.let(" + ".join(f"tf.reduce_sum(tf.square({r} - {m.number()}))" for r in reads))
+    if goal is None:
+        return False
     more = m.float(0, 3)
-    loss = goal and more and m.let(f"{goal} + tf.cast(tf.reduce_mean(tf.tanh({more} * 0.1)), tf.{m.main})")
+    loss = more and m.let(f"{goal} + tf.cast(tf.reduce_mean(tf.tanh({more} * 0.1)), tf.{m.main})")
     return m.guarded(f"tf.train.{m.of(OPTIMIZERS)}.minimize({loss or goal})") is not None
