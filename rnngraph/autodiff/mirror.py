@@ -11,14 +11,8 @@ the forward region is not visible; the builder finds what stands for it there:
 from __future__ import annotations
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call
-from rnngraph.ir.sizes import Symbol, symbols
 from rnngraph.ir.types import Type, tensor
-from rnngraph.ir.walk import map_dims
-from rnngraph.ops.control import HISTORY, INDEX, numbered, parts, region_symbols, row_type, stack_type
-
-
-def _hidden(t: Type, bound: set[Symbol]) -> Type:
-    return map_dims(t, lambda d: None if set(symbols(d)) & bound else d)
+from rnngraph.ops.control import HISTORY, INDEX, hidden, history_type, numbered, parts, region_symbols, row_type
 
 
 class Mirror(Builder):
@@ -77,16 +71,6 @@ def history(builder: Builder, node: Node, path: tuple[int, ...], t: Type) -> Val
     return builder.histories[node, path]
 
 
-def history_type(node: Node, t: Type) -> Type:
-    """The type of the history of a value of type `t` in a region of `node`."""
-    if node.op.name == "loop":
-        p = parts(node)
-        content = p.trips.content
-        return stack_type(t, content[0] if content else None, region_symbols(p.body), is_open=True)
-    bound = set().union(*(region_symbols(r) for r in node.regions))
-    return _hidden(t, bound)
-
-
 class LoopMirror(Mirror):
     """Builds the body of a loop's backward loop; rows are added as rules ask for them."""
 
@@ -100,7 +84,7 @@ class LoopMirror(Mirror):
     def row(self, outer: Value, hint: str = "") -> Value:
         """A parameter that reads one row a step of `outer`, a value of the graph around the loop."""
         bound = region_symbols(self.forward)
-        param = Value(_hidden(row_type(outer.type), bound), None, self.graph, None, -1, hint)
+        param = Value(hidden(row_type(outer.type), bound), None, self.graph, None, -1, hint)
         self.row_params.append(param)
         self.row_operands.append(outer)
         return param

@@ -23,8 +23,11 @@ def plain_content(content: Content) -> Content:
 
 
 def standing(value: Value) -> list[Symbol]:
-    """The symbols that stand alone as a size or an element of a value, in order: those that it can bind."""
-    found = [d.symbol for d in (*dims(value.type), *(value.content or ())) if isinstance(d, Expr)]
+    """The symbols that stand alone as a size or an element of a value, in order: those that it can bind. A list binds its
+    length, but no size of its elements, since it may have none."""
+    t = value.type
+    own = (t.length,) if isinstance(t, ListType) else dims(t)
+    found = [d.symbol for d in (*own, *(value.content or ())) if isinstance(d, Expr)]
     return [s for s in found if s is not None]
 
 

@@ -74,7 +74,21 @@ def stack_type(t: Type, length: Dim, bound: set[Symbol], is_open: bool = False) 
     if isinstance(t, TensorType) and (is_open or (t.shape is not None and not type_symbols(t) & bound)):
         shape = None if t.shape is None else (length, *(None if set(symbols(d)) & bound else d for d in t.shape))
         return t.with_shape(shape)
-    return ListType(map_dims(t, lambda d: None if set(symbols(d)) & bound else d), length)
+    return ListType(hidden(t, bound), length)
+
+
+def hidden(t: Type, bound: set[Symbol]) -> Type:
+    """`t` without the sizes that name what is `bound` where they cannot be seen."""
+    return map_dims(t, lambda d: None if set(symbols(d)) & bound else d)
+
+
+def history_type(node: Node, t: Type) -> Type:
+    """The type in an open graph of the history of a value of type `t` in a region of `node`, a loop or an `if`."""
+    bound = set().union(*(region_symbols(r) for r in node.regions))
+    if node.op is not LOOP:
+        return hidden(t, bound)
+    content = node.results[-1].content
+    return stack_type(t, content[0] if content else None, bound, is_open=True)
 
 
 def region_symbols(graph: Graph) -> set[Symbol]:
@@ -87,7 +101,9 @@ def region_symbols(graph: Graph) -> set[Symbol]:
 
 
 def _outside(t: Type, bound: set[Symbol], site: Site) -> Type:
-    """`t` with sizes that the region binds replaced by fresh ones."""
+    """`t` with sizes that the region binds replaced by fresh ones; a list's are unknown, since it may have no element."""
+    if isinstance(t, ListType):
+        return hidden(t, bound)
     fresh: dict[Symbol, Dim] = {}
 
     def change(d: Dim) -> Dim:
@@ -131,10 +147,13 @@ LOOP = register(OpDef(
            "parallel_iterations": Attr("int", 32), "back_prop": Attr("bool", True), "swap_memory": Attr("bool", False)}))
 
 
-def merge_types(a: Type, b: Type, site: Site, bound: set[Symbol]) -> Type:
-    """The type of a value that comes from either branch; sizes that differ are decided when the `if` runs."""
+def merge_types(a: Type, b: Type, told: Callable[[], Dim], bound: set[Symbol]) -> Type:
+    """The type of a value that comes from either branch. Sizes that differ, or are of `bound`, which the branches bind,
+    are decided when the `if` runs: `told` gives a symbol for each. No symbol stands for a size of a list's elements: an
+    empty list could not tell it."""
     if isinstance(a, ListType) and isinstance(b, ListType):
-        return ListType(merge_types(a.element, b.element, site, bound), a.length if a.length == b.length else None)
+        element = merge_types(a.element, b.element, lambda: None, bound)
+        return hidden(ListType(element, a.length if a.length == b.length else None), bound)
     if isinstance(a, RefType) or isinstance(b, RefType) or isinstance(a, ListType) or isinstance(b, ListType):
         if a != b:
             raise TypeError(f"both branches must give the same type, but they give {a} and {b}")
@@ -143,12 +162,8 @@ def merge_types(a: Type, b: Type, site: Site, bound: set[Symbol]) -> Type:
         raise TypeError(f"both branches must give the same dtype, but they give {a.dtype.name} and {b.dtype.name}")
     if a.shape is None or b.shape is None or len(a.shape) != len(b.shape):
         return a.with_shape(None)
-
-    def merged(d: Dim, e: Dim) -> Dim:
-        if d == e and not set(symbols(d)) & bound:
-            return d
-        return site.sizes.fresh("either")
-    return a.with_shape(tuple(merged(d, e) for d, e in zip(a.shape, b.shape, strict=True)))
+    return a.with_shape(tuple(d if d == e and not set(symbols(d)) & bound else told()
+                              for d, e in zip(a.shape, b.shape, strict=True)))
 
 
 def _infer_if(site: Site) -> tuple[Type, ...]:
@@ -156,7 +171,7 @@ def _infer_if(site: Site) -> tuple[Type, ...]:
     if len(then.results) != len(other.results):
         raise ValueError(f"the branches give {len(then.results)} and {len(other.results)} values; they must match")
     bound = region_symbols(then) | region_symbols(other)
-    return tuple(merge_types(a.type, b.type, site, bound)
+    return tuple(merge_types(a.type, b.type, lambda: site.sizes.fresh("either"), bound)
                  for a, b in zip(then.results, other.results, strict=True))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from rnngraph.backends import load
 from rnngraph.errors import InternalError
 from rnngraph.ir.binders import executed, first_unbound, named, settled_by
-from rnngraph.ir.graph import Builder, Graph
+from rnngraph.ir.graph import Array, Builder, Graph
+from rnngraph.ir.literals import ParseError
 from rnngraph.ir.parser import parse
 from rnngraph.ir.sizes import Symbol
+from rnngraph.ir.types import ListType, bool_, float32, tensor
 from rnngraph.ir.verify import VerifyError, verify
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.passes.close.prune import prune
@@ -38,6 +41,32 @@ def test_what_binds_is_found() -> None:
     assert named(graph.nodes[1]) == {k} and executed(graph.nodes[1]) == {k}
     missing = first_unbound(without(graph, "where_indices"))
     assert missing is not None and missing.symbol is k and missing.node is not None and missing.node.op.name == "sizes"
+
+
+def test_a_list_binds_its_length_only() -> None:
+    rows = parse("graph @f(%l: list[n]<f32[?,2]>) {\n  %s = sizes {dims=[n], scalar=true} : i32[]\n  return %s\n}\n")
+    assert first_unbound(rows) is None
+    with pytest.raises(ParseError, match="a bound size: k must stand alone"):
+        parse("graph @f(%l: list[n]<f32[k,2]>) {\n  return %l\n}\n")
+    builder = Builder(Graph())
+    builder.graph.seal([builder.param(ListType(tensor(float32, (Symbol("k").dim, 2)), 3))])
+    missing = first_unbound(builder.graph)
+    assert missing is not None and missing.symbol.hint == "k"
+
+
+@pytest.mark.parametrize("own", [2, None])
+def test_lists_of_either_branch_have_no_size_of_their_own_to_tell(own: int | None) -> None:
+    """Whatever the branches' elements have in common is known of the result's; nothing stands for what differs."""
+    builder = Builder(Graph())
+    flag, x = builder.param(tensor(bool_, ())), builder.param(tensor(float32, (Symbol("n").dim, 3)))
+    regions = []
+    for element in (x.type, tensor(float32, (own, 3))):
+        inner = builder.region("branch")
+        none = inner.node("constant", [], {"value": Array(np.int32(0))}).results[0]
+        inner.graph.seal(inner.node("list_new", [none], {"element": element}).results)
+        regions.append(inner.graph)
+    [made] = builder.node("if", [flag], {}, regions).results
+    assert made.type == ListType(tensor(float32, (None, 3)), 0)
 
 
 @pytest.mark.parametrize("engine", ["reference", "llvm"])

@@ -378,6 +378,28 @@ def test_sizes_that_data_decide_must_agree(sess: Any) -> None:
     assert [v.shape for v in sess.run(readers, {a: one, b: one, p: two, q: two})] == [(2, 2), (2, 4), (2, 2, 2), (2, 2)]
 
 
+def test_an_empty_list_in_the_branch_taken_tells_no_size(sess: Any) -> None:
+    """The backward loop in one branch keeps rows whose size only running tells; the other branch keeps none."""
+    b, n, flag = tf.placeholder(tf.float32, [3]), tf.placeholder(tf.int32, []), tf.placeholder(tf.bool, [])
+    w = tf.placeholder(tf.float32, [None, 1])
+    rows = tf.map_fn(lambda r: b, w, dtype=tf.float32)
+
+    def halved() -> Any:
+        return tf.while_loop(lambda t, c: t < n, lambda t, c: (t + 1, c * 0.5), (0, rows),
+                             shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, None])])[1]
+
+    y = tf.cond(flag, halved, lambda: w)
+    slope = tf.gradients(y * y, b)[0]
+    curve = tf.gradients(slope, b)[0]
+    feeds = {b: [1.0, 2, 3], w: [[4.0]]}
+    for k in (0, 1, 2):
+        first, second = sess.run([slope, curve], {**feeds, n: k, flag: True})
+        close(first, 2 * 0.25 ** k * np.array([1.0, 2, 3]))
+        close(second, np.full(3, 2 * 0.25 ** k))
+    for found in sess.run([slope, curve], {**feeds, n: 2, flag: False}):
+        close(found, np.zeros(3))
+
+
 def test_lists_of_a_loop_in_one_branch(sess: Any) -> None:
     """Backward loops keep a list a step where sizes are unknown; the other branch has something of that type to give."""
     w, flag = tf.placeholder(tf.float64, [3, 3]), tf.placeholder(tf.bool, [])

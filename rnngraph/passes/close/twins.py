@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.types import Type
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import FILLER, numbered, parts, region_symbols, stack_type
+from rnngraph.ops.control import FILLER, history_type, numbered
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
 
 Path = tuple[int, ...]
@@ -71,18 +71,16 @@ class _Twins:
 
     def filler(self, rb: Rebuilder, node: Node, path: Path) -> Value:
         """What the other branch gives in place of a value that it does not have; nothing reads it."""
-        return rb.builder.node(FILLER, (), {"type": self.type_at(node, path)}, origin=node.origin).results[0]
+        return rb.builder.node(FILLER, (), {"type": _type_at(node, path)}, origin=node.origin).results[0]
 
-    def type_at(self, node: Node, path: Path) -> Type:
-        """The type of the value (or history) at `path` in its own region."""
-        region = node.regions[path[0]]
-        if len(path) > 2:
-            owner = region.nodes[path[1]]
-            inner = self.type_at(owner, path[2:])
-            if owner.op.name == "if":
-                return inner
-            return stack_type(inner, None, region_symbols(parts(owner).body), is_open=True)
-        return numbered(region)[path[1]].type
+
+def _type_at(node: Node, path: Path) -> Type:
+    """The type of the value (or history) at `path` in its own region."""
+    region = node.regions[path[0]]
+    if len(path) > 2:
+        owner = region.nodes[path[1]]
+        return history_type(owner, _type_at(owner, path[2:]))
+    return numbered(region)[path[1]].type
 
 
 def twins(graph: Graph) -> Graph:
