@@ -280,8 +280,6 @@ class Builder:
              after: Sequence[Node] = (), origin: Origin | None = None, hints: Sequence[str] = ()) -> Node:
         """Append one node. Types are inferred unless given. Raises what the op's type rule raises, before any change."""
         definition = lookup(op) if isinstance(op, str) else op
-        if self.graph.sealed:
-            raise RuntimeError(f"{self.graph!r} is sealed; nothing can be added")
         inputs = tuple(self.local(v) for v in operands)
         full = complete_attrs(definition, attrs or {})
         site = Site(tuple(v.type for v in inputs), tuple(v.content for v in inputs), full, self.sizes, tuple(regions))
@@ -290,10 +288,22 @@ class Builder:
         if origin is None:
             name, implied, origin = self.describe(definition, name, inputs)
             after = (*after, *implied)
-        results = tuple(Value(t, c, self.graph, None, i, hints[i] if i < len(hints) else "")
-                        for i, (t, c) in enumerate(zip(result_types, contents, strict=True)))
-        node = Node(definition, inputs, full, tuple(regions), results, self.graph, name, tuple(after), origin)
-        for value in results:
+        results = [Value(t, c, self.graph, None, i, hints[i] if i < len(hints) else "")
+                   for i, (t, c) in enumerate(zip(result_types, contents, strict=True))]
+        return self._append(Node(definition, inputs, full, tuple(regions), tuple(results), self.graph, name, tuple(after),
+                                 origin))
+
+    def copy(self, node: Node, operands: Sequence[Value], regions: Sequence[Graph], after: Sequence[Node],
+             origin: Origin) -> Node:
+        """Append a node like `node`, of which everything is known: its results keep types, contents and hints."""
+        results = [Value(v.type, v.content, self.graph, None, i, v.hint) for i, v in enumerate(node.results)]
+        return self._append(Node(node.op, tuple(map(self.local, operands)), node.attrs, tuple(regions), tuple(results),
+                                 self.graph, node.name, tuple(after), origin))
+
+    def _append(self, node: Node) -> Node:
+        if self.graph.sealed:
+            raise RuntimeError(f"{self.graph!r} is sealed; nothing can be added")
+        for value in node.results:
             value.node = node
         self.graph.nodes.append(node)
         return node

@@ -134,6 +134,8 @@ class Rebuilder:
 
     def after(self, node: Node) -> tuple[Node, ...]:
         """The new control edges of an old node."""
+        if not node.after:
+            return ()
         return tuple(dict.fromkeys(n for old in node.after for n in self.nodes.get(old, ())))
 
     def copy(self, node: Node, operands: Sequence[Value] | None = None, regions: Sequence[Graph] | None = None) -> Node:
@@ -143,11 +145,7 @@ class Rebuilder:
         if regions is None:
             regions = [self.graph(r, self.builder) for r in node.regions]
         origin = replace(node.origin, passes=(*node.origin.passes, self.mark)) if self.mark else node.origin
-        new = self.builder.node(node.op, operands, node.attrs, regions, node.name, [v.type for v in node.results],
-                                self.after(node), origin, [v.hint for v in node.results])
-        for old_value, value in zip(node.results, new.results, strict=True):
-            value.content = old_value.content
-        return new
+        return self.builder.copy(node, operands, regions, self.after(node), origin)
 
 
 def rebuild(graph: Graph, rule: Callable[[Rebuilder, Node], Sequence[Value] | None], mark: str = "") -> Graph:
