@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,6 @@ from rnngraph.ir.types import bool_, float32, float64, int32, int64
 from rnngraph.session import Session
 
 Q = np.array([[1.0, 2, 3], [4, 5, 6]], np.float32)
-
-
-@pytest.fixture(autouse=True)
-def graph() -> Iterator[Graph]:
-    made = Graph()
-    with made.as_default():
-        yield made
 
 
 def run(fetches: Any, feed: Any = None) -> Any:

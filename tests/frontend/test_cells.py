@@ -15,13 +15,6 @@ contrib = tf.contrib.rnn
 LSTMStateTuple = rnn_cell.LSTMStateTuple
 
 
-@pytest.fixture(autouse=True)
-def graph() -> Any:
-    """A graph of its own for every test."""
-    with tf.Graph().as_default() as g:
-        yield g
-
-
 def x_of(*shape: Any) -> Any:
     """A float placeholder."""
     return tf.placeholder(tf.float32, list(shape))

@@ -6,7 +6,7 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,7 @@ from rnngraph.frontend.train.tensors import write_arrays
 train = tf.train
 
 
-@pytest.fixture(autouse=True)
-def graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A graph and a working directory of its own for every test."""
-    monkeypatch.chdir(tmp_path)
-    with tf.Graph().as_default() as g:
-        yield g
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def save(kept: Kept, step: int) -> None:

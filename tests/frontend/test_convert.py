@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,13 +15,6 @@ from rnngraph.frontend.indexed_slices import IndexedSlices, convert_to_tensor_or
 from rnngraph.frontend.shapes import Dimension, TensorShape
 from rnngraph.ir.types import bool_, complex128, float32, float64, int32, int64, string, uint8
 from rnngraph.session import Session
-
-
-@pytest.fixture(autouse=True)
-def graph() -> Iterator[Graph]:
-    made = Graph()
-    with made.as_default():
-        yield made
 
 
 def run(fetches: Any, feed: Any = None) -> Any:

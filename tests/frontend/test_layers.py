@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,6 @@ import pytest
 
 import rnngraph as tf
 from rnngraph.frontend.layers_base import InputSpec, Layer, snake_case
-
-
-@pytest.fixture(autouse=True)
-def graph() -> Iterator[Any]:
-    """A graph of its own for every test."""
-    with tf.Graph().as_default() as g:
-        yield g
 
 
 class Scale(Layer):

@@ -13,13 +13,6 @@ rnn_cell = tf.nn.rnn_cell
 seq2seq = tf.contrib.legacy_seq2seq
 
 
-@pytest.fixture(autouse=True)
-def graph() -> Any:
-    """A graph of its own for every test."""
-    with tf.Graph().as_default() as g:
-        yield g
-
-
 def data(*shape: int) -> Any:
     """Numbers that are all different."""
     return np.sin(np.arange(np.prod(shape), dtype=np.float32)).reshape(shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,13 +18,6 @@ from rnngraph.session import Session
 
 P = np.array([[0.1, 0.7, 0.4], [0.9, 0.2, 0.55]], np.float32)
 N = np.array([[0, 1, -2], [-3, 4, 5]], np.int32)
-
-
-@pytest.fixture(autouse=True)
-def graph() -> Iterator[Graph]:
-    made = Graph()
-    with made.as_default():
-        yield made
 
 
 def run(fetches: Any, feed: Any = None) -> Any:

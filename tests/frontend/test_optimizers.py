@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,6 @@ MAKERS: dict[str, Callable[[], Any]] = {
     "Adagrad": lambda: train.AdagradOptimizer(0.1),
     "Adadelta": lambda: train.AdadeltaOptimizer(0.1),
     "Ftrl": lambda: train.FtrlOptimizer(0.1, l1_regularization_strength=0.01, l2_regularization_strength=0.01)}
-
-
-@pytest.fixture(autouse=True)
-def graph() -> Iterator[Any]:
-    """A graph of its own for every test."""
-    with tf.Graph().as_default() as g:
-        yield g
 
 
 def steps(op: Any, fetch: Any, count: int = 2) -> list[Any]:

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import rnngraph as tf
-
-
-@pytest.fixture(autouse=True)
-def graph() -> Iterator[Any]:
-    """A graph of its own for every test."""
-    with tf.Graph().as_default() as g:
-        yield g
 
 
 def v(name: str = "v") -> str:

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
 import rnngraph as tf
-
-
-@pytest.fixture(autouse=True)
-def graph() -> Iterator[Any]:
-    """A graph of its own for every test."""
-    with tf.Graph().as_default() as g:
-        yield g
 
 
 @pytest.fixture
