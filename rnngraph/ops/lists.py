@@ -141,7 +141,10 @@ def _list(site: Site, i: int = 0) -> ListType:
 
 
 def _element(site: Site) -> TensorType:
-    t = _list(site).element
+    return _tensor(_list(site).element)
+
+
+def _tensor(t: Type) -> TensorType:
     if not isinstance(t, TensorType):
         raise TypeError("a TensorArray of tensors is wanted")
     return t
@@ -370,22 +373,26 @@ def _values(*values: Value | None) -> Sequence[Value | None]:
 
 
 def _infer_dense(site: Site) -> tuple[Type, ...]:
-    t = _element(site)
-    shape = None if t.shape is None else tuple(site.sizes.fresh("n") if d is None else d for d in t.shape)
-    return (_rows(_list(site).length, t.with_shape(shape)),)
+    def rows(t: ListType) -> TensorType:
+        return _rows(t.length, rows(t.element) if isinstance(t.element, ListType) else _tensor(t.element))
+    t = rows(_list(site))
+    return (t.with_shape(None if t.shape is None else tuple(site.sizes.fresh("n") if d is None else d for d in t.shape)),)
 
 
 def _dense(call_: Call, items: TensorList) -> Any:
     t = call_.node.results[0].type
     assert isinstance(t, TensorType)
-    rows = [np.asarray(items.row(i, t.dtype.numpy)) for i in range(len(items))]
-    if rows:
+
+    def joined(items: TensorList, sizes: Sequence[Dim]) -> Any:
+        rows = [items.row(i, t.dtype.numpy) for i in range(len(items))]
+        rows = [joined(r, sizes[1:]) if isinstance(r, TensorList) else np.asarray(r) for r in rows]
         for row in rows:
             if row.shape != rows[0].shape:
                 raise fail(call_.node, "TensorArray has inconsistent shapes: the rows of this loop have shapes "
                                        f"{rows[0].shape} and {row.shape}, so they cannot be stacked.")
-        return np.stack(rows)
-    return np.zeros((0, *(d if isinstance(d, int) else 0 for d in (t.shape or ())[1:])), t.dtype.numpy)
+        none = np.zeros((0, *(d if isinstance(d, int) else 0 for d in sizes[1:])), t.dtype.numpy)
+        return np.stack(rows) if rows else none
+    return joined(items, t.shape or ())
 
 
 _op("list_dense", "The rows that a loop kept, whose sizes are decided step by step, as one tensor; close makes it.",

@@ -316,6 +316,26 @@ def test_uneven_rows_meet_tensors(sess: Any) -> None:
     close(sess.run(loop, feeds), np.full((2, 1, 2), 3))
 
 
+def test_rows_that_are_carried_and_kept_are_one_tensor(sess: Any) -> None:
+    """A loop that starts from rows whose size its steps decide keeps lists of lists; whoever reads them sees a tensor."""
+    x, n, flag = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.int32, []), tf.placeholder(tf.bool, [])
+    rows = tf.map_fn(lambda r: tf.boolean_mask(x * r, x > 1), x)
+    start = tf.cond(flag, lambda: rows, lambda: tf.identity(rows))
+    kept = tf.scan(lambda s, _: s, tf.range(n), start)
+    deeper = tf.map_fn(lambda _: tf.scan(lambda s, _: s, tf.range(n), start), tf.range(2), dtype=tf.float32)
+    given = np.float32([1, 2, 3])
+    wanted = np.outer(given, given[1:])
+    for chosen in (True, False):
+        for k in (1, 2):
+            feeds = {x: given, n: k, flag: chosen}
+            close(sess.run(kept, feeds), np.stack([wanted] * k))
+            close(sess.run(kept * 2, feeds), np.stack([2 * wanted] * k))
+            close(sess.run(deeper, feeds), np.stack([np.stack([wanted] * k)] * 2))
+    with pytest.raises(Invalid, match="inconsistent shapes"):
+        uneven = tf.map_fn(lambda r: tf.boolean_mask(x, x > r), x)
+        sess.run(tf.scan(lambda s, _: s, tf.range(n), uneven), {x: given, n: 2})
+
+
 def test_gradients_of_indices_outside_are_refused(sess: Any) -> None:
     """Their forward op does not run, since nobody reads it; the gradient would write where nothing is."""
     x, n = tf.placeholder(tf.float32, [None, 3]), tf.placeholder(tf.int32, [])
