@@ -6,6 +6,7 @@ Batches run in processes of their own, so that one that dies, or hangs, names it
 from __future__ import annotations
 
 import argparse
+import gc
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from tests.support.random_programs.run import faults
 from tests.support.random_programs.shrink import kind, shrunk
 
 ROOT = Path(__file__).resolve().parents[3]
-BATCH, PATIENCE = 20, 400
+BATCH, PATIENCE = 100, 1000
 
 
 def main() -> int:
@@ -54,6 +55,7 @@ def main() -> int:
 
 def batch(start: int, count: int, seconds: float, compiled: bool) -> int:
     """Seeds one after the other; a line before each tells where a crash was."""
+    gc.set_threshold(200_000, 20, 20)  # many objects, few of them dead: collecting often would take a tenth of the time
     seen = set()
     for seed in range(start, start + count):
         print(f"\vseed {seed}", flush=True)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 import rnngraph as rn
+from rnngraph import session
+from rnngraph.passes.close.driver import close, open_part
 from tests.support.eager import core, namespace
 from tests.support.eager.core import T
 from tests.support.random_programs.program import LISTS, Program
@@ -76,10 +81,32 @@ def truth(program: Program) -> list[tuple[Outcome, core.Run]]:
 
 # --- engines ------------------------------------------------------------------------------------------------------------
 
-class Engine:
-    """A program built and ready on an engine."""
+@contextmanager
+def closed_once() -> Iterator[None]:
+    """The engines of one graph share what is closed: that depends on sizes and contents, but on no engine."""
+    opened: dict[Any, Any] = {}
+    closed: dict[Any, Any] = {}
 
-    def __init__(self, program: Program, engine: str) -> None:
+    def open_once(graph: Any, *asked: Any) -> Any:
+        key = (id(graph), *map(tuple, asked))
+        if key not in opened:
+            opened[key] = open_part(graph, *asked)
+        return opened[key]
+
+    def close_once(part: Any, arrays: Any, store: Any) -> Any:
+        fed = [(a.shape, a.dtype.str, int(a) if a.dtype.kind in "iu" and not a.ndim else None) for a in arrays]
+        key = (id(part), tuple(fed), tuple((k, np.shape(store[k])) for k in sorted(part.keys) if k in store))
+        if key not in closed:
+            closed[key] = close(part, arrays, store)
+        return closed[key]
+    with patch.multiple(session, open_part=open_once, close=close_once):
+        yield
+
+
+class Built:
+    """A program's graph."""
+
+    def __init__(self, program: Program) -> None:
         self.program = program
         self.graph = rn.Graph()
         self.names: dict[str, Any] = {"tf": rn, "np": np}
@@ -87,10 +114,17 @@ class Engine:
             exec(compile(program.text, f"program{program.seed}.py", "exec"), self.names)
             self.variables = rn.global_variables()
             self.start = rn.variables_initializer([v for v in self.variables if v.op.name not in program.variables])
-            self.sess = rn.Session(graph=self.graph, engine=engine)
-        if self.graph.get_operations():
-            self.sess.run(self.start)
-        self.load(program.variables)
+
+
+class Engine:
+    """A program ready on an engine."""
+
+    def __init__(self, built: Built, engine: str) -> None:
+        self.program, self.names, self.variables = built.program, built.names, built.variables
+        self.sess = rn.Session(graph=built.graph, engine=engine)
+        if built.graph.get_operations():
+            self.sess.run(built.start)
+        self.load(self.program.variables)
 
     def load(self, values: dict[str, Any]) -> None:
         """Give variables values."""
@@ -124,13 +158,24 @@ class Engine:
         return outcome
 
 
-def engine_outcomes(program: Program, engine: str) -> tuple[list[Outcome], Engine | None]:
-    """Every run on an engine."""
+def engine_outcomes(program: Program, names: Sequence[str]) -> dict[str, tuple[list[Outcome], Engine | None]]:
+    """Every run on each of these engines."""
+    def failed(error: Exception) -> list[Outcome]:
+        return [Outcome(error=error, built=False) for _ in program.feeds]
     try:
-        ready = Engine(program, engine)
+        built = Built(program)
     except Exception as error:
-        return [Outcome(error=error, built=False) for _ in program.feeds], None
-    return [ready.run(feed) for feed in program.feeds], ready
+        return {name: (failed(error), None) for name in names}
+    found: dict[str, tuple[list[Outcome], Engine | None]] = {}
+    with closed_once():
+        for name in names:
+            try:
+                ready = Engine(built, name)
+            except Exception as error:
+                found[name] = failed(error), None
+            else:
+                found[name] = [ready.run(feed) for feed in program.feeds], ready
+    return found
 
 
 # --- comparing ----------------------------------------------------------------------------------------------------------
@@ -150,18 +195,17 @@ def agree(a: Any, b: Any, factor: float = 1.0) -> bool:
 def faults(program: Program, compiled: bool = True) -> list[str]:
     """What is wrong with the program on the engines; nothing if all agree. Without `compiled`, engine "reference" alone."""
     true = truth(program)
-    runs, engines = {}, {}
-    for engine in ENGINES[:1 + compiled]:
-        runs[engine], engines[engine] = engine_outcomes(program, engine)
+    outcomes = engine_outcomes(program, ENGINES[:1 + compiled])
+    runs = {engine: runs for engine, (runs, _) in outcomes.items()}
     runs.setdefault("llvm", runs["reference"])
     found = []
     for i, (wanted, run) in enumerate(true):
         a, b = (runs[engine][i] for engine in ENGINES)
         found += [f"run {i}: {f}" for f in _errors(wanted, a, b)]
         if not found and a.error is None and b.error is None:
-            close = run.margin < 1e-5
-            found += [f"run {i}: {f}" for f in [*_engines(a, b, close), *_numpy(wanted, a, close)]]
-    ready = engines["reference"]
+            near = run.margin < 1e-5
+            found += [f"run {i}: {f}" for f in [*_engines(a, b, near), *_numpy(wanted, a, near)]]
+    _, ready = outcomes["reference"]
     if not found and program.wrt and ready is not None:
         found += _differences(program, true, runs["reference"], ready)
     return found
