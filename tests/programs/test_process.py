@@ -60,10 +60,11 @@ sess.run(v.initializer)
 threading.Thread(target=lambda: sess.run(loop, {n: 3})).start()  # the first native run is not the main thread's
 sess.run(product, {x: np.eye(3)})
 LONG, LARGE = {n: 2 * 10 ** 9}, {x: np.full([2000, 2000], 1e-4, np.float32)}
+ENDS = {n: 4 * 10 ** 7}  # after half a second at least, on the quickest machine
 
 def stopped(fetch, feeds, signum=signal.SIGINT, error=KeyboardInterrupt):
     signal.signal(signal.SIGALRM, lambda *a: os.kill(os.getpid(), signum))
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
     try:
         sess.run(fetch, feeds)
     except error:
@@ -80,9 +81,9 @@ signal.signal(signal.SIGUSR1, handler)
 print("any signal", stopped(loop, LONG, signal.SIGUSR1, Own))
 seen = []
 signal.signal(signal.SIGINT, lambda *a: seen.append(1))
-print("a handler that does not raise", stopped(loop, {n: 5 * 10 ** 6}), len(seen))
+print("a handler that does not raise", stopped(loop, ENDS), len(seen))
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-print("ignored", stopped(loop, {n: 5 * 10 ** 6}))
+print("ignored", stopped(loop, ENDS))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 async def inside():
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, print)  # takes the wake-up descriptor
@@ -92,7 +93,7 @@ print("asyncio", asyncio.run(inside()))
 child = os.fork()
 if not child:
     os._exit(0 if stopped(loop, LONG) else 1)
-sess.run(loop, {n: 5 * 10 ** 6})
+sess.run(loop, ENDS)
 print("child", os.waitpid(child, 0)[1])
 print("counted", sess.run(v))
 threading.Thread(target=lambda: sess.run(loop, LONG), daemon=True).start()
