@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import itertools
 import random
 import sys
 import tempfile
@@ -269,8 +270,9 @@ def chosen(room: str, count: int, seed: int) -> list[Mutant]:
         except SyntaxError:
             return False
         return True
-    pool = [m for m in mutants(room) if fits(m)]
-    sample = random.Random(f"{room} {seed}").sample(pool, min(count, len(pool)))
+    pool = mutants(room)
+    random.Random(f"{room} {seed}").shuffle(pool)
+    sample = itertools.islice(filter(fits, pool), count)
     # What is equal is left out last, so that a seed stands for the same changes when the table grows.
     return [*semantic(room), *(m for m in sample if f"{m.file}: {m.what}" not in EQUAL)]
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-LIBRARY = str(Path(__file__).resolve().parents[2] / "rnngraph")
+ROOT = Path(__file__).resolve().parents[2]
+LIBRARY = str(ROOT / "rnngraph")
 ENOUGH = 4
 """After so many calls in one test a function is not watched any more: tracing is slow."""
 
@@ -58,7 +59,7 @@ class Watch:
             sys.settrace(None)
             lines: dict[str, list[int]] = {}
             for file, line in sorted(self.seen):
-                lines.setdefault("rnngraph" + file.removeprefix(LIBRARY), []).append(line)
+                lines.setdefault(str(Path(file).relative_to(ROOT)), []).append(line)
             self.tests[item.nodeid] = {"time": time.process_time() - begin, "lines": lines}
 
     @pytest.hookimpl(trylast=True)
