@@ -69,13 +69,15 @@ def movement(node: Node) -> bool:
     return isinstance(node.op.kind, Movement)
 
 
-def size_edges(graph: Graph) -> dict[Node, list[Node]]:
-    """Which nodes of a region name sizes that executing another of its nodes tells."""
-    if not graph.binds:
-        return {}
+def later(graph: Graph) -> dict[Node, list[Node]]:
+    """Which nodes of a region come after another without reading it: an edge says so, or they name a size that it tells."""
     teller: dict[Symbol, Node] = {}
     found: dict[Node, list[Node]] = {}
     for node in graph.nodes:
+        for before in node.after:
+            found.setdefault(before, []).append(node)
+        if not graph.binds:
+            continue
         for s in executed(node) & graph.binds:
             if s in teller:
                 found.setdefault(teller[s], []).append(node)
@@ -140,7 +142,7 @@ class _Fuser:
             for v in node.operands:
                 if v.node is not None:
                     self.users.setdefault(v.node, []).append(node)
-        self.sized = size_edges(graph)
+        self.later = later(graph)
         self.escaping = {v.node for v in graph.results if v.node is not None}
         self.group: dict[Node, Group] = {}
         self.groups: list[Group] = []
@@ -222,8 +224,8 @@ class _Fuser:
         return self.group.get(node, node)
 
     def readers(self, node: Node) -> set[Unit]:
-        """The units that read a node's results, or name a size that it tells."""
-        return {self.unit(u) for u in (*self.users.get(node, ()), *self.sized.get(node, ()))}
+        """The units that read a node's results, or come after it without."""
+        return {self.unit(u) for u in (*self.users.get(node, ()), *self.later.get(node, ()))}
 
     def convex(self, node: Node, group: Group) -> bool:
         """Whether no path leaves `node`, passes outside the group and comes back to it.
@@ -231,7 +233,7 @@ class _Fuser:
         Groups are made from the last node to the first, so nothing in the group can come before `node`. A kernel takes
         sizes as arguments, so a node that tells one cannot be in the kernel that names it.
         """
-        if any(u in group.nodes for u in self.sized.get(node, ())):
+        if any(u in group.nodes for u in self.later.get(node, ())):
             return False
         stack = [u for u in self.readers(node) if u is not group]
         seen: set[Unit] = set(stack)
@@ -280,10 +282,10 @@ class _Builder:
         unit = {n: last[id(self.groups[n])] if n in self.groups else fuser.index[n] for n in old.nodes}
         needs: dict[int, set[int]] = {u: set() for u in unit.values()}
         for n in old.nodes:
-            before = [v.node for v in n.operands if v.node is not None] + list(n.after)
+            before = [v.node for v in n.operands if v.node is not None]
             needs[unit[n]].update(unit[m] for m in before if unit[m] != unit[n])
-        for n, named in fuser.sized.items():
-            for m in named:
+        for n, after in fuser.later.items():
+            for m in after:
                 needs[unit[m]].add(unit[n])
         for number in order(needs):
             node = old.nodes[number]

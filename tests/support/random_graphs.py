@@ -19,7 +19,7 @@ import rnngraph.ops.control as control
 from rnngraph.ir.graph import Array, Builder, Graph, Value, building, call
 from rnngraph.ir.sizes import Dim, Symbol, minimum, mul
 from rnngraph.ir.types import DType, TensorType, bool_, float32, float64, int32, int64, tensor
-from rnngraph.ir.walk import type_symbols
+from rnngraph.ir.walk import is_ordered, type_symbols
 
 assert rnngraph.ops, "importing it fills the table of ops"
 
@@ -178,6 +178,13 @@ class Maker:
             for value in made if isinstance(made, (list, tuple)) else [made]:
                 if value is not None:
                     self.pool.append(value)
+            self.order(builder)
+
+    def order(self, builder: Builder) -> None:
+        """Sometimes a control edge to the last node that may have one, which comes after another such node."""
+        ordered = [n for n in builder.graph.nodes if is_ordered(n)]
+        if len(ordered) > 1 and self.chance(0.3):
+            object.__setattr__(ordered[-1], "after", (self.of(ordered[:-1]),))  # nodes are frozen: this one is new
 
     def statements(self) -> list[Callable[[Builder], Any]]:
         """The kinds of statements, the likelier ones more than once."""

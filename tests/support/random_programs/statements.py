@@ -292,10 +292,12 @@ def reshaped(m: Maker) -> Any:
     n = m.pick(lambda t: t.dtype == np.int32 and t.a.ndim == 0 and not t.loose)
     if not x or not y or not n:
         return None
+    zeros = f"tf.zeros_like({x})"
+    both = f"tf.logical_or({zeros}, {x})" if m.values(x)[0].dtype == np.bool_ else f"{zeros} + {m.alike(x)}"
     return m.let(m.of((f"tf.reshape({x}, [tf.shape({x})[0], -1])", f"tf.reshape({x}, tf.reverse(tf.shape({x}), [0]))",
                        f"tf.reshape({x}, [-1, tf.shape({x})[1]])", f"{y}[:{n}]", f"{y}[{n}:]", f"{y}[:{n}:2]", f"{y}[{n}]",
                        f"tf.tile(tf.expand_dims({y}, 0), [{n}] + [1] * {m.values(y)[0].a.ndim})",
-                       f"{x}[:, :{n}]", f"tf.zeros_like({x}) + {m.alike(x)}", f"tf.zeros(tf.shape({x}))",
+                       f"{x}[:, :{n}]", both, f"tf.zeros(tf.shape({x}))",
                        f"tf.concat([{x}, tf.zeros([{n}, tf.shape({x})[1]], tf.{m.values(x)[0].dtype.name})], 0)",
                        f"tf.slice({x}, [0] * {m.values(x)[0].a.ndim}, tf.shape({x}))",
                        f"tf.pad({y}, [[{n} % 3, 1]] + [[0, 0]] * {m.values(y)[0].a.ndim - 1})")))
