@@ -20,9 +20,9 @@ def differentiable(t: Type) -> bool:
 
 @dataclass(frozen=True)
 class Activity:
-    """Activity for one set of gradient rules: `has_rule` says whether cotangents pass through a node."""
+    """Activity for one set of gradient rules: cotangents pass through a node that `rule` gives one."""
 
-    has_rule: Callable[[Node], bool]
+    rule: Callable[[Node], object | None]
 
     def values(self, graph: Graph, targets: Iterable[Value]) -> set[Value]:
         """The values of `graph` that depend differentiably on `targets`, which are included."""
@@ -42,7 +42,7 @@ class Activity:
             return self._loop_results(node, active)
         if node.op.name == "if":
             return self._if_results(node, active)
-        return [self.has_rule(node)] * len(node.results)
+        return [self.rule(node) is not None] * len(node.results)
 
     def params(self, node: Node, active: Collection[Value]) -> set[Value]:
         """The active parameters of a loop's body: a fixpoint over the carries."""
@@ -79,6 +79,6 @@ class Activity:
         """The values of `graph` that may get a cotangent when `seeds` have one."""
         found = set(seeds)
         for node in reversed(graph.nodes):
-            if any(v in found for v in node.results) and (node.op.name in ("loop", "if") or self.has_rule(node)):
+            if any(v in found for v in node.results) and (node.op.name in ("loop", "if") or self.rule(node) is not None):
                 found.update(v for v in node.operands if differentiable(v.type))
         return found

@@ -50,28 +50,23 @@ def _default_rule(node: Node) -> Rule | None:
     return node.op.gradient
 
 
-def _has_default_rule(node: Node) -> bool:
-    return node.op.gradient is not None
-
-
 def _no_scope(node: Node) -> AbstractContextManager[Any]:
     return nullcontext()
 
 
 @dataclass(frozen=True)
 class Hooks:
-    """The caller's say: the gradient rule of a node, whether it has one, and a context around building it (names,
-    provenance)."""
+    """The caller's say: the gradient rule of a node (None: no cotangents pass through it), and a context around building
+    it (names, provenance)."""
 
     rule: Callable[[Node], Rule | None] = _default_rule
-    has_rule: Callable[[Node], bool] = _has_default_rule
     around: Callable[[Node], AbstractContextManager[Any]] = _no_scope
     stop: frozenset[Value] = frozenset()
 
     @property
     def activity(self) -> Activity:
         """What depends on what by these rules."""
-        return Activity(self.has_rule)
+        return Activity(self.rule)
 
 
 def zeros_like(value: Value) -> Value:

@@ -59,8 +59,10 @@ def NotDifferentiable(op_type: str) -> None:
 NoGradient = NotDifferentiable
 
 
-def _unregistered(*_: Any) -> Any:
-    """Stands for a name that nothing is registered under; `rule` says so when a cotangent arrives."""
+def _unregistered(op: Operation, *_: Any) -> Any:
+    """The gradient under a name that nothing is registered as: an error once a cotangent arrives."""
+    raise LookupError(f"No gradient defined for operation '{op.name}' (op type: {op.type}): nothing is registered as "
+                      f"'{op.gradient_name}'")
 
 
 def gradients(ys: Any, xs: Any, grad_ys: Any = None, name: str = "gradients",
@@ -168,28 +170,15 @@ class _FrontendHooks:
 
     def hooks(self) -> Hooks:
         """The hooks."""
-        return Hooks(self.rule, self.has_rule, self.around, self.stops)
-
-    def has_rule(self, node: Node) -> bool:
-        """Whether cotangents pass: a registered function is asked before an op counts as without gradient."""
-        op = self.graph._by_node.get(node) if _registry else None
-        key = "" if op is None else op.gradient_name or op.type
-        if op is not None and (key in _registry or op.gradient_name):
-            return _registry.get(key, _unregistered) is not None
-        return node.op.gradient is not None
+        return Hooks(self.rule, self.around, self.stops)
 
     def rule(self, node: Node) -> Callable[..., Sequence[Any]] | None:
         """A registered gradient of the op's type or override, else the op's own."""
-        if not _registry:
-            return node.op.gradient
         op = self.graph._by_node.get(node)
-        key = None if op is None else op.gradient_name or op.type
-        if op is None or key not in _registry:
-            if op is not None and op.gradient_name:
-                raise LookupError(f"No gradient defined for operation '{op.name}' (op type: {op.type}): nothing is "
-                                  f"registered as '{op.gradient_name}'")
+        key = "" if op is None else op.gradient_name or op.type
+        if op is None or not (op.gradient_name or key in _registry):
             return node.op.gradient
-        custom = _registry[key]
+        custom = _registry.get(key, _unregistered)
         return None if custom is None else self.custom(op, custom)
 
     def custom(self, op: Operation, f: Callable[..., Any]) -> Callable[..., Sequence[Any]]:

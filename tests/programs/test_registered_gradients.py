@@ -84,9 +84,15 @@ def test_a_function_of_inputs_and_outputs(sess: Any, what: str) -> None:
     np.testing.assert_allclose(sess.run(found, {x: GIVEN}), wanted, atol=2e-4)
 
 
-def test_a_name_that_nothing_is_registered_under(sess: Any) -> None:
+@pytest.mark.parametrize("registry", ["others", "none"])
+def test_a_name_that_nothing_is_registered_under(sess: Any, registry: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if registry == "none":
+        monkeypatch.setattr("rnngraph.frontend.gradients._registry", {})
     x = tf.placeholder(tf.float32, [3])
     with tf.get_default_graph().gradient_override_map({"Tanh": "TestNobody"}):
         y = tf.map_fn(tf.tanh, x)
-    with pytest.raises(LookupError, match="TestNobody"):
-        tf.gradients(y, [x])
+        z = tf.tanh(x)
+    for target in (y, z):
+        with pytest.raises(LookupError, match="TestNobody"):
+            tf.gradients(target, [x])
+    assert tf.gradients(y, [tf.constant(1.0)]) == [None], "no cotangent arrives"
