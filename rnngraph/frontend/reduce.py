@@ -67,9 +67,6 @@ def _reduced(op: str, kind: str, x: Tensor, axis: Any, keep: bool, name: str | N
     if axes is None and x.shape.ndims is not None:
         # r1.4 makes a constant of all axes here; a later constant of the user has the next name.
         reserve_names([x], "Const")
-    elif axes is None and keep:
-        raise NotImplementedError("keep_dims=True over all axes of a tensor of unknown rank is not supported; give the "
-                                  "tensor a rank with set_shape.")
     return emit(op, [x], {"axes": axes, "keep": bool(keep)}, name=name, type=kind)
 
 

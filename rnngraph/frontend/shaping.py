@@ -136,7 +136,7 @@ def transpose(a: Any, perm: Any = None, name: str = "transpose") -> Tensor:
         ndims = x.shape.ndims
         if perm is None:
             if ndims is None:
-                raise NotImplementedError(f"transpose of {x!r} needs perm: its rank is not known; use set_shape.")
+                return emit("reverse_axes", [x], name=scope, type="Transpose")
             order = list(range(ndims))[::-1]
         else:
             order = known_ints(perm, "perm of transpose")
@@ -222,22 +222,30 @@ def concat(values: Any, axis: Any, name: str = "concat") -> Tensor:
 
 def split(value: Any, num_or_size_splits: Any, axis: Any = 0, num: int | None = None,
           name: str = "split") -> list[Tensor]:
-    """Parts along `axis`: an int says how many equal ones, a list their sizes (one may be -1: the rest).
+    """Parts along `axis`: an int says how many equal ones, a list or vector their sizes (one may be -1: the rest).
 
-    Raises ValueError (phrase: `must be evenly divisible`) if that does not come out even. Source: tf.split.
+    `num`: how many sizes, where the vector's length is not known. Raises ValueError (phrase: `must be evenly divisible`)
+    if that does not come out even, InvalidArgumentError if only running tells. Source: tf.split.
     """
     with op_scope(name, (value, num_or_size_splits, axis)) as scope:
         x = convert_to_tensor(value, name="value")
         place = checked_axis(known_int(axis, "axis of split"), x.shape.ndims, "Dimension size, given by scalar input")
         reserve_names([x], "Const")
-        return list(emit_op("split", [x], {"axis": place, **_split_attrs(num_or_size_splits, num)}, name=scope,
-                            type="Split").outputs)
+        if isinstance(num_or_size_splits, Tensor) and num_or_size_splits.shape.ndims == 0:
+            raise TypeError(f"Expected int for argument 'num_split' not {num_or_size_splits!r}.")
+        parts = static_ints(num_or_size_splits, "num_or_size_splits")
+        if parts is not None:
+            return list(emit_op("split", [x], {"axis": place, **_split_attrs(num_or_size_splits, parts, num)}, name=scope,
+                                type="Split").outputs)
+        sizes = int_argument(num_or_size_splits, "SplitV", "size_splits")
+        sizes.shape.assert_has_rank(1)
+        count = num if num is not None else sizes.shape[0].value
+        if count is None:
+            raise ValueError(f"Cannot infer num from shape {sizes.shape} of {sizes!r}; pass num.")
+        return list(emit_op("split_v", [x, sizes], {"axis": place, "num": count}, name=scope, type="SplitV").outputs)
 
 
-def _split_attrs(wanted: Any, num: int | None) -> dict[str, Any]:
-    if isinstance(wanted, Tensor) and wanted.shape.ndims == 0:
-        raise TypeError(f"Expected int for argument 'num_split' not {wanted!r}.")
-    parts = known_ints(wanted, "num_or_size_splits")
+def _split_attrs(wanted: Any, parts: list[int], num: int | None) -> dict[str, Any]:
     if np.ndim(wanted) == 0 and not isinstance(wanted, Tensor):
         if parts[0] < 1:
             raise ValueError(f"Attr 'num_split' of 'Split' Op passed {parts[0]} less than minimum 1.")

@@ -90,7 +90,8 @@ class Value:
         """The tensor's sizes; the rank must be known."""
         shape = self.tensor.shape
         if shape is None:
-            raise ValueError(f"the rank of {self!r} must be known here")
+            made = "a parameter" if self.node is None else f"the result of '{self.node.name or self.node.op.name}'"
+            raise ValueError(f"the rank of {made} must be known here; say it with set_shape")
         return shape
 
     def __add__(self, other: Any) -> Value:

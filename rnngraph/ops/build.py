@@ -18,6 +18,12 @@ def shape_of(x: Value) -> Value:
     return call("shape", x)
 
 
+def size_along(x: Value, axis: int) -> Value:
+    """The size of one axis, an int32 scalar; the rank need not be known."""
+    bounds = (ints([n]) for n in (axis, 0, 1))
+    return call("strided_slice", shape_of(x), *bounds, shrink_mask=1)
+
+
 def zeros_like(x: Value) -> Value:
     """Zeros of x's type."""
     return call("zeros_like", x)
@@ -80,10 +86,11 @@ def expand_axes(x: Value, axes: Sequence[int]) -> Value:
 
 def reduced_like(g: Value, x: Value, attrs: Any) -> Value:
     """The cotangent (or result) of a reduction of x, with the reduced axes back as axes of size 1."""
-    axes = attrs["axes"]
-    if attrs["keep"] or (axes is None and x.tensor.rank is None):
+    axes, rank = attrs["axes"], x.tensor.rank
+    if attrs["keep"] or (axes is None and rank is None):
         return g
-    rank = len(x.shape)
+    if rank is None:
+        return call("reshape", g, shape_of(call("reduce_sum", x, axes=axes, keep=True)))
     return expand_axes(g, range(rank) if axes is None else sorted(a % rank for a in axes))
 
 

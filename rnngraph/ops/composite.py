@@ -10,7 +10,7 @@ import numpy as np
 from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Call, Site
 from rnngraph.ir.types import TensorType
-from rnngraph.ops.build import expand_axes, index, masked, number, reduced_like, select, size_scalar, size_vector
+from rnngraph.ops.build import expand_axes, masked, number, reduced_like, select, size_along, size_scalar, size_vector
 from rnngraph.ops.declare import AXES, FLOATS, INTS, check_kind, composite, invalid, reduction_type
 from rnngraph.ops.shapes import Shape, axis_of, merged, same_dtype, text
 
@@ -139,10 +139,8 @@ def _expand_sparse(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value
 
 def _sparse_rule(g: Any, c: Value) -> list[Value | None]:
     logits, labels = g.operands
-    last = len(logits.shape) - 1
-    depth = call("take", call("shape", logits), index(last))
-    right = call("one_hot", labels, depth, number(1, logits), number(0, logits))
-    return [(call("softmax", logits) - right) * expand_axes(c, [last]), None]
+    right = call("one_hot", labels, size_along(logits, -1), number(1, logits), number(0, logits))
+    return [(call("softmax", logits) - right) * expand_axes(c, [-1]), None]
 
 
 def _dense_shape(site: Site) -> Shape:
@@ -171,7 +169,7 @@ def _expand_dense(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value 
 def _dense_rule(g: Any, c: Value) -> list[Value | None]:
     """TensorFlow's: right for labels that sum to 1; the labels have no gradient."""
     logits, labels = g.operands
-    return [(call("softmax", logits) - labels) * expand_axes(c, [len(logits.shape) - 1]), None]
+    return [(call("softmax", logits) - labels) * expand_axes(c, [-1]), None]
 
 
 composite("sparse_softmax_cross_entropy", "logits labels", "-log softmax(logits) at the label, along the last axis. "

@@ -26,8 +26,8 @@ from rnngraph.ops.build import (
     transpose,
     zeros_like,
 )
-from rnngraph.ops.declare import INTS, REALS, check_kind, checked_size, composite, declare, invalid
-from rnngraph.ops.shapes import Shape, axis_of, merged, ranked, same_dtype, scalar_size, text
+from rnngraph.ops.declare import INTS, REALS, check_kind, checked_shape, checked_size, composite, declare, invalid
+from rnngraph.ops.shapes import Shape, axis_of, merged, ranked, same_dtype, scalar_size, text, vector_shape
 
 
 @dataclass(frozen=True)
@@ -85,24 +85,49 @@ def _take(call: Call, x: Any, indices: Any) -> Any:
 
 
 def _take_rule(g: Any, c: Value) -> list[Rows | Value | None]:
-    """A pair for axis 0, as embeddings want it; else rows added to zeros of the transposed operand."""
-    x, indices = g.operands
-    axis = axis_of(g.attrs["axis"], len(x.shape))
-    if axis == 0:
+    """A pair for axis 0, as embeddings want it."""
+    (x, indices), axis = g.operands, g.attrs["axis"]
+    if axis == 0 or x.tensor.rank == -axis:
         rest = call("slice", shape_of(x), starts=(1,), strides=(1,), sizes=(None,))
         many = expand_axes(call("size", indices), (0,))  # not -1, which nobody can infer where rows are empty
         rows = c if indices.tensor.rank == 1 else call("reshape", c, call("concat", many, rest, axis=0))
         return [Rows(rows, flat(indices), shape_of(x)), None]
-    count = len(indices.shape)
-    first = [axis, *(i for i in range(len(x.shape)) if i != axis)]
+    return [call("untake", c, indices, shape_of(x), axis=axis), None]
+
+
+def _untake_type(site: Site) -> TensorType:
+    check_kind(site.tensor(1).dtype, INTS, "the indices")
+    return site.tensor(0).with_shape(vector_shape(site, 2, "the shape of untake"))
+
+
+def _untake(call: Call, c: Any, indices: Any, shape: Any) -> Any:
+    axis = call.attrs["axis"] % len(shape)
+    found = np.zeros(checked_shape(shape), c.dtype)
+    check_indices(indices, found.shape[axis])
+    rows = np.moveaxis(c, range(axis, axis + indices.ndim), range(indices.ndim))
+    np.add.at(np.moveaxis(found, axis, 0), indices, rows)
+    return found
+
+
+def _expand_untake(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
+    """Rows added to transposed zeros."""
+    c, indices, shape = operands
+    whole = sizes_in(shape)
+    if whole is None or c.tensor.rank is None or indices.tensor.rank is None:
+        return None
+    axis, count = attrs["axis"] % len(whole), len(indices.shape)
+    first = [axis, *(i for i in range(len(whole)) if i != axis)]
     moved = transpose(c, [*range(axis, axis + count), *range(axis), *range(axis + count, len(c.shape))])
-    zeros = transpose(zeros_like(x), first)
-    return [transpose(call("put_add", zeros, indices, moved), inverse(first)), None]
+    zeros = call("broadcast", number(0, c), size_vector([whole[i] for i in first]))
+    return transpose(call("put_add", zeros, indices, moved), inverse(first))
 
 
 declare("take", "x indices", "Elements of x along `axis` at these places, whose shape replaces the axis. Fails for an "
         "index outside.", Indexed("take"), _take_type, _take, attrs={"axis": Attr("int", 0)}, content=_take_content,
         gradient=_take_rule, fails=True)
+composite("untake", "c indices shape", "Zeros of `shape` with c added at these places along `axis`: take's gradient.",
+          _untake_type, _expand_untake, _untake, attrs={"axis": Attr("int", 0)},
+          gradient=lambda g, c: [call("take", c, g.operands[1], axis=g.attrs["axis"]), None, None], fails=True)
 
 # --- put ---------------------------------------------------------------------------------------------------------
 

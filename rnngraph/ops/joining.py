@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from rnngraph.ir.graph import Value, call, call_node
 from rnngraph.ir.op import Attr, Call, Content, Movement, Site
-from rnngraph.ir.sizes import Dim, add, floordiv, mul
+from rnngraph.ir.sizes import Dim, add, floordiv, mul, sub
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import contents
-from rnngraph.ops.build import expand_axes, ints, shape_of, size_vector, sizes_in, zeros_like
-from rnngraph.ops.declare import checked_shape, composite, declare, invalid
-from rnngraph.ops.shapes import Shape, axis_of, merged, same_dtype, spelled, sure, text, vector_shape
+from rnngraph.ops.build import expand_axes, shape_of, size_along, size_vector, sizes_in, zeros_like
+from rnngraph.ops.declare import INTS, check_kind, checked_shape, composite, declare, invalid
+from rnngraph.ops.shapes import Shape, axis_of, merged, ranked, same_dtype, spelled, sure, text, vector_shape
 
 # --- joining and parting -----------------------------------------------------------------------------------------
 
@@ -61,19 +63,10 @@ def _concat(call: Call, *xs: Any) -> Any:
 
 
 def _concat_rule(g: Any, c: Value) -> list[Value]:
-    """Each operand takes its part; where sizes are not known, the parts start where the shapes before them end."""
-    axis = axis_of(g.attrs["axis"], len(g.results[0].shape))
-    sizes = [v.shape[axis] for v in g.operands]
-    known = [d for d in sizes if isinstance(d, int)]
-    if len(known) == len(sizes):
-        return list(_parts(c, axis, known))
-    parts, start = [], ints([0])
-    for v in g.operands:
-        shape = shape_of(v)
-        begin = call("concat", ints([0] * axis), start, ints([0] * (len(v.shape) - axis - 1)), axis=0)
-        parts.append(call("dynamic_slice", c, begin, shape))
-        start = start + call("slice", shape, starts=(axis,), strides=(1,), sizes=(1,))
-    return parts
+    """Each operand takes its part."""
+    axis = g.attrs["axis"]
+    sizes = call("stack", *(size_along(v, axis) for v in g.operands))
+    return list(call_node("split_v", c, sizes, axis=axis, num=len(g.operands)).results)
 
 
 def _parts(x: Value, axis: int, sizes: Sequence[Dim]) -> list[Value]:
@@ -156,9 +149,9 @@ def _expand_unstack(operands: Sequence[Value], attrs: Mapping[str, Any]) -> list
 
 def _parting_rule(op: str) -> Any:
     """The gradient of an op of many results: join the cotangents, zeros for results that have none."""
-    def rule(g: Any, *cotangents: Value | None) -> list[Value]:
+    def rule(g: Any, *cotangents: Value | None) -> list[Value | None]:
         given = [zeros_like(r) if c is None else c for r, c in zip(g.results, cotangents, strict=True)]
-        return [call(op, *given, axis=g.attrs["axis"])]
+        return [call(op, *given, axis=g.attrs["axis"]), *(None for _ in g.operands[1:])]
     return rule
 
 
@@ -169,7 +162,7 @@ def _split_sizes(attrs: Mapping[str, Any], size: Dim) -> tuple[Dim, ...]:
         if isinstance(size, int) and size % num:
             raise ValueError(f"Dimension size must be evenly divisible by {num} but is {size} for split.")
         return tuple(floordiv(size, num) for _ in range(num))
-    rest = add(size, -sum(s for s in sizes if s != -1))
+    rest = functools.reduce(sub, (s for s in sizes if s != -1), size)
     if sum(s == -1 for s in sizes) > 1 or (isinstance(rest, int) and (rest < 0 or (rest and -1 not in sizes))):
         raise ValueError(f"The sizes {tuple(sizes)} do not add up to {size} for split.")
     return tuple(rest if s == -1 else s for s in sizes)
@@ -218,6 +211,38 @@ def _expand_split(operands: Sequence[Value], attrs: Mapping[str, Any]) -> list[V
     return _parts(x, axis, _split_sizes(attrs, x.shape[axis]))
 
 
+def _split_v_type(site: Site) -> tuple[TensorType, ...]:
+    x, (length,), wanted = site.tensor(0), ranked(site, 1, 1, "the sizes"), spelled(site, 1, "the sizes")
+    num: int = site.attrs["num"]
+    check_kind(site.tensor(1).dtype, INTS, "the sizes")
+    site.sizes.same(length, num, "the number of sizes and of parts")
+    if x.shape is None:
+        return (x,) * num
+    axis = axis_of(site.attrs["axis"], len(x.shape))
+    sizes = tuple(sure(site.sizes, d) for d in wanted) if wanted is not None else (None,) * num
+    if None not in sizes:
+        return _split_type(replace(site, attrs={**site.attrs, "sizes": sizes}))
+    return tuple(x.with_shape((*x.shape[:axis], site.sizes.fresh("n") if size is None else size, *x.shape[axis + 1:]))
+                 for size in sizes)
+
+
+def _split_v(call: Call, x: Any, sizes: Any) -> tuple[Any, ...]:
+    axis, total = call.attrs["axis"], x.shape[call.attrs["axis"]]
+    rest = total - sizes[sizes != -1].sum()
+    found = np.where(sizes == -1, rest, sizes)
+    if len(sizes) != call.attrs["num"] or (sizes < -1).any() or (sizes == -1).sum() > 1 or found.sum() != total or rest < 0:
+        raise invalid(f"The sizes {sizes.tolist()} do not add up to {total} for split.")
+    return tuple(part.copy() for part in np.split(x, np.cumsum(found)[:-1], axis))
+
+
+def _expand_split_v(operands: Sequence[Value], attrs: Mapping[str, Any]) -> list[Value] | None:
+    x, sizes = operands
+    known = sizes_in(sizes)
+    if x.tensor.rank is None or known is None:
+        return None
+    return _parts(x, attrs["axis"] % x.tensor.rank, known)
+
+
 declare("concat", "x *xs", "Operands joined along `axis`.", Movement("concat"), _concat_type, _concat,
         attrs={"axis": Attr("int")}, content=_concat_content, gradient=_concat_rule)
 composite("stack", "x *xs", "Operands of one shape joined along a new axis.", _stack_type, _expand_stack, _stack,
@@ -229,6 +254,9 @@ composite("split", "x", "Parts along `axis`: `num` equal ones, or of these `size
           _split_type, _expand_split, _split,
           attrs={"axis": Attr("int", 0), "sizes": Attr("ints", None), "num": Attr("int", None)},
           contents=_split_contents, gradient=_parting_rule("concat"))
+composite("split_v", "x sizes", "`num` parts along `axis`, of sizes that are data (one may be -1: the rest). Fails if they "
+          "do not add up.", _split_v_type, _expand_split_v, _split_v,
+          attrs={"axis": Attr("int", 0), "num": Attr("int")}, gradient=_parting_rule("concat"), fails=True)
 
 # --- tile --------------------------------------------------------------------------------------------------------
 

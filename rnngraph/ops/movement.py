@@ -12,7 +12,7 @@ from rnngraph.ir.op import Attr, Call, Content, Movement, Site, SizeRules
 from rnngraph.ir.sizes import Dim, floordiv, mul, product
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import contents
-from rnngraph.ops.build import inverse, shape_of
+from rnngraph.ops.build import inverse, shape_of, transpose
 from rnngraph.ops.declare import checked_shape, composite, declare, invalid
 from rnngraph.ops.shapes import (
     Shape,
@@ -182,6 +182,17 @@ def _expand_squeeze_ones(operands: Sequence[Value], attrs: Mapping[str, Any]) ->
     return None if axes is None else call("squeeze", x, axes=axes)
 
 
+def _reverse_axes_type(site: Site) -> TensorType:
+    x = site.tensor(0)
+    return x.with_shape(None if x.shape is None else x.shape[::-1])
+
+
+def _expand_reverse_axes(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
+    (x,) = operands
+    rank = x.tensor.rank
+    return None if rank is None else transpose(x, range(rank)[::-1])
+
+
 declare("reshape", "x shape", "The same elements in the same order with another shape; one size may be -1: the rest.",
         Movement("reshape"), _reshape_type, _reshape, content=_reshape_content,
         gradient=lambda g, c: [call("reshape", c, shape_of(g.operands[0])), None])
@@ -219,9 +230,12 @@ def _reverse_content(site: Site) -> Content:
 
 
 declare("transpose", "x", "x with axis perm[i] at place i.", Movement("transpose"), _transpose_type,
-        lambda call, x: np.ascontiguousarray(np.transpose(x, call.attrs["perm"])), attrs={"perm": Attr("ints")},
+        lambda call, x: np.transpose(x, call.attrs["perm"]).copy("C"), attrs={"perm": Attr("ints")},
         content=contents.of_operand,
         gradient=lambda g, c: [call("transpose", c, perm=inverse(g.attrs["perm"]))])
+composite("reverse_axes", "x", "x with its axes in reverse, of any rank.", _reverse_axes_type, _expand_reverse_axes,
+          lambda call, x: x.T.copy("C"), content=contents.of_operand,
+          gradient=lambda g, c: [call("reverse_axes", c)])
 declare("reverse", "x", "x with `axes` read backwards.", Movement("reverse"), _reverse_type,
         lambda call, x: np.flip(x, call.attrs["axes"]).copy(), attrs={"axes": Attr("ints")}, content=_reverse_content,
         gradient=lambda g, c: [call("reverse", c, axes=g.attrs["axes"])])

@@ -10,7 +10,7 @@ import numpy as np
 from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Call, Host, Indexed, Site
 from rnngraph.ir.types import TensorType, bool_, int32
-from rnngraph.ops.build import expand_axes, index, masked, number, size_vector
+from rnngraph.ops.build import expand_axes, masked, number, size_along, size_vector
 from rnngraph.ops.declare import INTS, REALS, check_kind, composite, declare, invalid
 from rnngraph.ops.shapes import axis_of, ranked, scalar_size
 
@@ -88,10 +88,8 @@ def _top_k_rule(g: Any, values: Value | None, _: Value | None) -> list[Value | N
     x = g.operands[0]
     if values is None:
         return [None, None]
-    last = len(x.shape) - 1
-    depth = call("take", call("shape", x), index(last))
-    places = call("one_hot", g.results[1], depth, number(1, values), number(0, values))
-    return [call("reduce_sum", places * expand_axes(values, [last + 1]), axes=(last,)), None]
+    places = call("one_hot", g.results[1], size_along(x, -1), number(1, values), number(0, values))
+    return [call("reduce_sum", places * expand_axes(values, [-1]), axes=(-2,)), None]
 
 
 def _in_top_k(call: Call, predictions: Any, targets: Any) -> Any:

@@ -14,13 +14,13 @@ from rnngraph.ir.types import TensorType, int64
 from rnngraph.ops import contents
 from rnngraph.ops.build import (
     cast,
+    flat,
     ints,
-    inverse,
     masked,
+    number,
     reduced_like,
     shape_of,
     size_scalar,
-    transpose,
 )
 from rnngraph.ops.declare import AXES, BOOLS, REALS, composite, reduction, reduction_type
 from rnngraph.ops.shapes import axes_of, broadcast_shapes, vector_shape
@@ -69,25 +69,32 @@ def _extreme_rule(g: Any, c: Value) -> list[Value]:
 
 def _prod_rule(g: Any, c: Value) -> list[Value]:
     """The product of the others, by running products from both ends: right where elements are 0."""
-    (x,) = g.operands
-    axes = axes_of(g.attrs["axes"], len(x.shape))
-    rest = [a for a in range(len(x.shape)) if a not in axes]
-    perm = [*rest, *axes]
-    moved = transpose(x, perm)
-    kept, gone = (call("slice", shape_of(moved), starts=(start,), strides=(1,), sizes=(size,))
-                  for start, size in ((0, len(rest)), (len(rest), len(axes))))
-    count = call("reduce_prod", gone, keep=True)  # not -1, which nobody can infer where a kept size is 0
-    rows = call("reshape", moved, call("concat", kept, count, axis=0))
-    before = call("cumprod", rows, axis=len(rest), exclusive=True)
-    after = call("cumprod", rows, axis=len(rest), exclusive=True, reverse=True)
-    others = call("reshape", before * after, shape_of(moved))
-    return [reduced_like(c, x, g.attrs) * transpose(others, inverse(perm))]
+    (x,), axes = g.operands, g.attrs["axes"]
+    if axes is None:
+        return [reduced_like(c, x, g.attrs) * call("reshape", _others(flat(x), (0,)), shape_of(x))]
+    rank = x.tensor.rank
+    return [reduced_like(c, x, g.attrs) * _others(x, axes if rank is None else axes_of(axes, rank))]
+
+
+def _others(x: Value, axes: Sequence[int]) -> Value:
+    """The product of all other elements along `axes`: the others of its row, times the products of the other rows."""
+    if not axes:
+        return call("ones_like", x)
+    first, *rest = axes
+    before = call("cumprod", x, axis=first, exclusive=True)
+    after = call("cumprod", x, axis=first, exclusive=True, reverse=True)
+    if not rest:
+        return before * after
+    return before * after * _others(call("reduce_prod", x, axes=(first,), keep=True), rest)
 
 
 def _mean_rule(g: Any, c: Value) -> list[Value]:
     (x,), axes = g.operands, g.attrs["axes"]
     if axes is None:
         size = call("size", x)
+    elif x.tensor.rank is None:
+        results = call("size", c)
+        size = call("int_truncdiv", call("size", x), call("maximum", results, number(1, results)))
     else:
         size = call("reduce_prod", call("take", shape_of(x), ints(axes_of(axes, len(x.shape)))), axes=(0,))
     shared = c / cast(size, c.type.dtype)

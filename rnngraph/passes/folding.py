@@ -23,7 +23,7 @@ from rnngraph.ir.rewrite import Rewriting, Rule
 from rnngraph.ir.sizes import Dim, sub
 from rnngraph.ir.types import TensorType
 from rnngraph.ops.shapes import nonnegative
-from rnngraph.passes.known import SMALL, array_of, is_op, is_uniform, plain, uniform
+from rnngraph.passes.known import SMALL, array_of, fixed, is_op, is_uniform, plain, uniform
 from rnngraph.passes.trace import tracing
 
 Result = Value | Sequence[Value] | None
@@ -237,7 +237,7 @@ def broadcast(node: Node) -> Result:
     x, shape = node.operands
     if _shape(x) is not None and _shape(x) == _shape(node.results[0]):
         return x
-    if x.node is not None and is_op(x, "broadcast"):
+    if x.node is not None and is_op(x, "broadcast") and fixed(x):
         return call("broadcast", x.node.operands[0], shape)
     return None
 

@@ -29,9 +29,12 @@ def array_of(value: Value) -> Any:
 
 
 def uniform(value: Value) -> Any:
-    """The one number that every element of a value is, as a NumPy scalar; None if that is not known."""
+    """The one number that every element of a value is, as a NumPy scalar; None if that is not known.
+
+    Where a shape is computed, computing it may fail: that must not be lost.
+    """
     node: Node | None = value.node
-    while node is not None and node.op.name in SPREADING:
+    while node is not None and node.op.name in SPREADING and fixed(value):
         value = node.operands[0]
         node = value.node
     array = array_of(value)

@@ -31,9 +31,10 @@ RESTARTS = 200
 
 @dataclass
 class _Nothing(Facts):
-    """No feeds to learn from. `given` are the parameters' sizes."""
+    """No feeds to learn from, and nobody who would take back a hope. `given` are the parameters' sizes."""
 
     given: set[Symbol] = field(default_factory=set)
+    hopeful: bool = False
 
 
 class _Sizes(ClosingSizes):

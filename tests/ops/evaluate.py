@@ -171,7 +171,7 @@ def gradients(graph: Graph, y: Value, seed: Value, xs: Sequence[Value]) -> list[
         for operand, c in zip(node.operands, found, strict=True):
             if c is not None:
                 dense = c.dense() if isinstance(c, Rows) else c
-                if dense.shape != operand.shape:
+                if dense.tensor.shape is None or dense.tensor.shape != operand.tensor.shape:
                     dense = call("unbroadcast", dense, call("shape", operand))
                 parts.setdefault(operand, []).append(dense)
     return [_sum(parts[x]) if x in parts else None for x in xs]

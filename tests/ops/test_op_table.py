@@ -91,12 +91,13 @@ def weighted(values: Sequence[Value], factors: Sequence[Any]) -> Value:
 class Derivatives:
     """An op's weighted results as a function of its float operands, with derivatives of order 1 and 2."""
 
-    def __init__(self, name: str, sample: Sample, vaguely: bool = False) -> None:
+    def __init__(self, name: str, sample: Sample, unknown: str = "") -> None:
         self.sample, self.by = sample, varied(sample)
         self.builder = Builder(Graph())
         self.params = parameters(self.builder, sample.arrays)
-        if vaguely:
-            for p, t in zip(self.params, vague(sample.arrays), strict=True):
+        if unknown:
+            types = vague(sample.arrays) if unknown == "sizes" else [tensor(a.dtype, None) for a in sample.arrays]
+            for p, t in zip(self.params, types, strict=True):
                 p.type = t
         with building(self.builder):
             results = node_results(name, self.params, sample.attrs)
@@ -158,13 +159,14 @@ def test_gradient(name: str, i: int) -> None:
         d.check(d.slope, d.second, zero=True)
 
 
+@pytest.mark.parametrize("unknown", ["sizes", "ranks"])
 @pytest.mark.parametrize(("name", "i"), CASES)
-def test_gradient_of_unknown_sizes(name: str, i: int) -> None:
-    """Rules need no more than ranks: the same derivatives where the graph knows no sizes."""
+def test_gradient_of_unknown(name: str, i: int, unknown: str) -> None:
+    """Rules need nothing but dtypes: the same derivatives where the graph knows no sizes, and where it knows no ranks."""
     sample = samples_of(name)[i]
-    if not is_real(name, sample) or name in RANK_BY_SIZES:
+    if not is_real(name, sample) or (name in RANK_BY_SIZES and unknown == "sizes"):
         return
-    sure, unsure = Derivatives(name, sample), Derivatives(name, sample, vaguely=True)
+    sure, unsure = Derivatives(name, sample), Derivatives(name, sample, unknown)
     for known, found in ((sure.first, unsure.first), (sure.second, unsure.second)):
         for k, u in zip(known, found, strict=True):
             assert (k is None) == (u is None)

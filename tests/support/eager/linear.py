@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.eager.core import Bad, op
+from tests.support.eager.core import Bad, op, sized
 
 
 @op
@@ -28,6 +28,11 @@ def einsum(spec: str, *xs: Any) -> Any:
 
 
 @op
+def _eye(n: Any, dtype: Any) -> Any:
+    return np.eye(int(n), dtype=dtype)
+
+
+@op
 def band(x: Any, lower: int, upper: int) -> Any:
     """tf.matrix_band_part."""
     i, j = np.ogrid[:x.shape[-2], :x.shape[-1]]
@@ -45,5 +50,5 @@ EXPORTS: dict[str, Any] = {
     "matrix_diag_part": op(lambda x: np.diagonal(x, axis1=-2, axis2=-1)), "trace": op(lambda x: np.trace(x).astype(x.dtype)),
     "einsum": einsum,
     "tensordot": op(lambda a, b, axes: np.tensordot(a, b, axes)),
-    "eye": op(lambda n, dtype=np.float32: np.eye(int(n), dtype=dtype)),
+    "eye": lambda n, dtype=np.float32: _eye(n, dtype) if isinstance(n, int) else sized(_eye(n, dtype)),
 }

@@ -120,7 +120,7 @@ def losses(m: Maker) -> Any:
                f"tf.nn.softmax_cross_entropy_with_logits(labels=tf.stop_gradient(tf.nn.softmax({m.alike(x)})), logits={x})"]
     if labels:
         options += [f"tf.nn.sparse_softmax_cross_entropy_with_logits(labels={labels} % {wide}, logits={x})",
-                    f"tf.nn.softmax_cross_entropy_with_logits(labels=tf.one_hot({labels}, {wide}, "
+                    f"tf.nn.softmax_cross_entropy_with_logits(labels=tf.one_hot({labels} % {wide}, {wide}, "
                     f"dtype=tf.{m.values(x)[0].dtype.name}), logits={x})"]
     return m.let(m.of(options))
 
@@ -297,7 +297,7 @@ def reshaped(m: Maker) -> Any:
     return m.let(m.of((f"tf.reshape({x}, [tf.shape({x})[0], -1])", f"tf.reshape({x}, tf.reverse(tf.shape({x}), [0]))",
                        f"tf.reshape({x}, [-1, tf.shape({x})[1]])", f"{y}[:{n}]", f"{y}[{n}:]", f"{y}[:{n}:2]", f"{y}[{n}]",
                        f"tf.tile(tf.expand_dims({y}, 0), [{n}] + [1] * {m.values(y)[0].a.ndim})",
-                       f"{x}[:, :{n}]", both, f"tf.zeros(tf.shape({x}))",
+                       f"{x}[:, :{n}]", both, f"tf.zeros(tf.shape({x}), tf.{m.values(x)[0].dtype.name})",
                        f"tf.concat([{x}, tf.zeros([{n}, tf.shape({x})[1]], tf.{m.values(x)[0].dtype.name})], 0)",
                        f"tf.slice({x}, [0] * {m.values(x)[0].a.ndim}, tf.shape({x}))",
                        f"tf.pad({y}, [[{n} % 3, 1]] + [[0, 0]] * {m.values(y)[0].a.ndim - 1})")))
