@@ -129,14 +129,10 @@ class Sweep:
 
     def total(self, value: Value) -> Cotangent | None:
         """The cotangent of `value` so far; the sum replaces its parts."""
-        parts = self.parts.get(value)
-        if not parts:
-            return None
-        if len(parts) > 1:
-            one = summed(parts)
-            assert one is not None
-            self.parts[value] = [one]
-        return self.parts[value][0]
+        total = summed(self.parts.get(value, ()))
+        if total is not None:
+            self.parts[value] = [total]
+        return total
 
     def run(self, targets: Iterable[Value]) -> None:
         """Walk back from the seeds given by `add`; only what depends on `targets` is visited."""
@@ -162,11 +158,10 @@ class Sweep:
             return
         with self.hooks.around(node), building(self.builder):
             for operand, c in zip(node.operands, self.apply(node, cotangents), strict=True):
-                if operand in self.active:
-                    self.add(operand, c)
+                self.add(operand, c)
 
     def apply(self, node: Node, cotangents: Sequence[Cotangent | None]) -> Sequence[Cotangent | None]:
-        """The contributions of one node to its operands."""
+        """The contributions of one node to those operands that depend on the targets."""
         if node.op.name in ("loop", "if"):
             return self.regions(self, node, cotangents, self.inner.get(node, []))
         rule = self.hooks.rule(node)

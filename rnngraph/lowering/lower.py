@@ -466,7 +466,7 @@ RULES: dict[str, Callable[[Region, Node], None]] = {
     "reshape": Region.reshape, "concat": Region.concat, "unslice": Region.unslice, "take": Region.take,
     "put": Region.put, "put_add": Region.put, "argmax": Region.arg, "argmin": Region.arg,
     "check_range": Region.check_range, "check_sizes": Region.check_sizes, "assert": Region.check, "fail": Region.fail,
-    "no_op": Region.nothing, "if": Region.branch, **dict.fromkeys(DIVISIONS, Region.division),
+    "no_op": Region.nothing, "force": Region.nothing, "if": Region.branch, **dict.fromkeys(DIVISIONS, Region.division),
     **dict.fromkeys(DRAWS, Region.draw), **dict.fromkeys(MAPS, Region.movement)}
 """How the nodes of each op are lowered; `loops`, which stands on this module, adds its own."""
 

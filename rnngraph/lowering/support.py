@@ -12,8 +12,8 @@ from rnngraph.ops.control import parts, region_symbols
 DRAWS = frozenset(name for name, op in OPS.items() if isinstance(op.kind, Random) and not op.fails)
 """Random numbers that native code draws."""
 STEPS = frozenset({"fused", "add", "contract", "constant", "sizes", "reshape", "concat", "unslice", "take", "put", "put_add",
-                   "argmax", "argmin", "check_range", "check_sizes", "assert", "fail", "no_op", "loop", "if", "int_floordiv",
-                   "int_floormod", "int_truncdiv", "int_truncmod", *DRAWS, *MAPS})
+                   "argmax", "argmin", "check_range", "check_sizes", "assert", "fail", "no_op", "force", "loop", "if",
+                   "int_floordiv", "int_floormod", "int_truncdiv", "int_truncmod", *DRAWS, *MAPS})
 """Ops that have a native step."""
 
 

@@ -75,6 +75,8 @@ declare("fail", "", "Fails when executed, with an error named as in `errors`; wh
         Effect(), _fail_types, _fail,
         attrs={"error": Attr("str", "InvalidArgumentError"), "message": Attr("str"), "types": Attr("any", ())},
         fails=True)
+declare("force", "*values", "Nothing; what computes the values runs, since it may fail.", Effect(), lambda site: (),
+        lambda call, *values: (), effects="host")
 declare("no_op", "", "Nothing; a node for control edges to meet.", Effect(), lambda site: (), lambda call: ())
 
 # --- print -------------------------------------------------------------------------------------------------------

@@ -231,6 +231,7 @@ TABLE: dict[str, list[Sample]] = {
     "assert": [S(np.array(True), floats(2))], "check_sizes": [S(i32(2, 2), message="{0} {1}"),
                                                               S(i32(3, 2), message="{0} {1}", relation=">=")],
     "as_size": [S(i32(3)), S(i64(-2))], "check_range": [S(i32(1, 2), i32(3))], "no_op": [S()],
+    "force": [S(floats(2), i32(1))],
     "print": [S(floats(2), i32(1, 2, 3, 4), message="x: ")], "fail": [],
     "py_func": [S(floats(2), func=lambda x: (x + 1, 3), types=(float64, int64))],
     "softmax": [S(floats(2, 3)), S(floats(2, 3), axis=0)], "log_softmax": [S(floats(2, 3)), S(floats(2, 3), axis=0)],

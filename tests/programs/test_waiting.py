@@ -184,3 +184,62 @@ def test_a_cached_read_is_one_value_for_the_run(sess: Any) -> None:
     sess.run(v.initializer)
     sess.run(tf.while_loop(lambda i: i < 3, body, [0]))
     assert sess.run(v) == 4
+
+# --- what may fail -------------------------------------------------------------------------------------------------------
+
+FAILING: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "gather": lambda x, i, c: tf.gather(x, i), "of a gather": lambda x, i, c: tf.exp(tf.gather(x, [i])) * 2.0,
+    "check_numerics": lambda x, i, c: tf.check_numerics(x / tf.to_float(3 - i), "here"),
+    "reshape": lambda x, i, c: tf.reshape(x, [i, 2]), "an integer division": lambda x, i, c: i // (3 - i),
+    "sizes": lambda x, i, c: x + tf.ones([i]), "range": lambda x, i, c: tf.range(i, 2),
+    "cond": lambda x, i, c: tf.cond(c, lambda: tf.gather(x, i), lambda: x[0]),
+    "a value of a cond": lambda x, i, c: tf.cond(c, lambda: [x[0], tf.gather(x, i)], lambda: [x[0], x[0]])[1],
+    "while_loop": lambda x, i, c: tf.while_loop(lambda k, a: k < 2, lambda k, a: (k + 1, a + tf.gather(x, i)), [0, x[0]])[1],
+    "map_fn": lambda x, i, c: tf.map_fn(lambda k: tf.gather(x, k), tf.stack([0, i]), dtype=tf.float32),
+}
+"""Right for i = 0 (the cond: for c false), wrong for i = 3."""
+
+
+@pytest.mark.parametrize("how", ["control_dependencies", "group", "op", "tuple", "group of group"])
+@pytest.mark.parametrize("what", list(FAILING))
+def test_what_is_waited_for_fails(sess: Any, what: str, how: str) -> None:
+    """Also where nobody reads it; then nothing else of the run happens."""
+    x, i, c = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.int32, []), tf.placeholder(tf.bool, [])
+    v = tf.Variable(0)
+    with tf.control_dependencies([FAILING[what](x, i, c)]):
+        step = v.assign_add(1)
+    fetch = WAITS[how](FAILING[what](x, i, c))
+    sess.run(v.initializer)
+    bad = {x: [1.0, 2.0], i: 3, c: True}
+    for wanted in (fetch, step, [fetch, step]):
+        with pytest.raises((tf.errors.OpError, ValueError)):
+            sess.run(wanted, bad)
+    assert sess.run(v) == 0
+    good = {x: [1.0, 2.0], i: 0 if what != "sizes" else 2, c: False}
+    if what not in ("reshape", "range"):
+        sess.run([fetch, step], good)
+        assert sess.run(v) == 1
+    if "cond" in what:
+        sess.run([fetch, step], {**bad, c: False})
+
+
+def test_of_a_branch_only_the_value_that_is_named_is_waited_for(sess: Any) -> None:
+    x, i = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.int32, [])
+    first, second = tf.cond(i > 0, lambda: [x[0], tf.gather(x, i)], lambda: [x[0], x[0]])
+    sess.run(tf.group(first), {x: [1.0], i: 3})
+    with pytest.raises(Invalid):
+        sess.run(tf.group(second), {x: [1.0], i: 3})
+
+
+def test_an_edge_inside_a_loop_to_what_may_fail(sess: Any) -> None:
+    x, n = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.int32, [])
+
+    def body(i: Any, a: Any) -> Any:
+        with tf.control_dependencies([tf.gather(x, i)]):
+            return i + 1, a * 2.0
+    end = tf.while_loop(lambda i, a: i < n, body, [0, 1.0])[1]
+    assert sess.run(end, {x: [1.0, 2.0], n: 2}) == 4.0
+    with pytest.raises(Invalid):
+        sess.run(end, {x: [1.0, 2.0], n: 3})
+    [g] = tf.gradients(end, [x])
+    assert g is None

@@ -1,9 +1,9 @@
 """close: from the user's open graph, fetches and feeds to a closed graph. The steps, in order:
 
     cut     what the fetches need, feeds as parameters          prune   slot by slot, effects included
-    twins   histories to stacks                                 thread  variables to parameters and results
-    settle  sizes to symbols, broadcasts explicit               prune   what only sizes used
-    raise   lists to rows and stacks, whose sizes settle in turn
+    twins   histories to stacks                                 force   what is named and may fail, though nobody reads it
+    thread  variables to parameters and results                 settle  sizes to symbols, broadcasts explicit
+    prune   what only sizes used                                raise   lists to rows and stacks, whose sizes settle in turn
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import all_nodes
 from rnngraph.ops.shapes import text
 from rnngraph.passes.close.facts import Facts, Guard
+from rnngraph.passes.close.forced import force, relieve
 from rnngraph.passes.close.prune import cut, prune, prune_targets
 from rnngraph.passes.close.sizes import settle
 from rnngraph.passes.close.state import Threaded, thread
@@ -59,7 +60,7 @@ def open_part(graph: Graph, values: Sequence[Value], targets: Sequence[Target], 
     """
     part, new_targets = cut(graph, values, targets, feeds)
     doubled = twins(part)
-    live, kept = prune_targets(doubled, _targets_of(doubled, part, new_targets))
+    live, kept = force(*prune_targets(doubled, _targets_of(doubled, part, new_targets)))
     _check_placeholders(live)
     keys = tuple(dict.fromkeys(n.attrs["key"] for n in live.nodes if n.op.name == "variable"))
     return Opened(live, tuple(kept), keys)
@@ -118,7 +119,7 @@ def close(opened: Opened, arrays: Sequence[Any], store: Any) -> Closed:
     for hopeful in (True, False):
         facts = Facts(samples, hopeful=hopeful)
         graph = settle(threaded.graph, given, contents, facts)
-        graph = settle_lists(loosen(prune(graph, keep_effects=True, closed=True)), facts)
+        graph = settle_lists(loosen(prune(relieve(graph), keep_effects=True, closed=True)), facts)
         if not any(n.op.name == "check_sizes" and n.attrs["relation"] == "broadcasts" for n in all_nodes(graph)):
             break
     return _closed(graph, threaded, given, contents, facts)
