@@ -51,6 +51,24 @@ def test_what_would_leave_is_refused(monkeypatch: pytest.MonkeyPatch, start: str
         run(start, stride, [np.ones(10, np.float32), ROWS])
 
 
+@pytest.mark.parametrize("start", ["n + -1", "n", "n + 2", "n + 3"])
+def test_a_constant_has_bounds_too(monkeypatch: pytest.MonkeyPatch, start: str) -> None:
+    monkeypatch.setenv("RNNGRAPH_CHECK", "1")
+    numbers = [float(i) for i in range(20)]
+    graph = parse(f"graph @main(%x: f32[n], %y: f32[m]) {{\n  %c = constant {{value=f32({numbers})}} : f32[20]\n"
+                  f"  %a = slice %c {{starts=[{start}], strides=[1], sizes=[m]}} : f32[m]\n"
+                  "  %b = add %a, %y : f32[m]\n  return %b\n}")
+    run = LLVMEngine().compile(graph, Options())
+    for n, m in ((0, 1), (1, 1), (5, 12), (5, 13), (5, 14), (17, 1), (18, 1)):
+        first = n + int(start[4:] or 0)
+        arrays: list[Any] = [np.zeros(n, np.float32), np.ones(m, np.float32)]
+        if 0 <= first and first + m <= 20:
+            assert run(arrays)[0].tolist() == [i + 1.0 for i in numbers[first:first + m]]
+        else:
+            with pytest.raises(InternalError, match="left its memory"):
+                run(arrays)
+
+
 def test_nothing_is_reached_where_a_size_is_0(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RNNGRAPH_CHECK", "1")
     sliced, total = run("n", 1, [np.ones(10, np.float32), ROWS[:0]])

@@ -15,7 +15,7 @@ from rnngraph import errors
 from rnngraph.ir.graph import Builder, Graph, Value, building, call, call_node, constant
 from rnngraph.ir.op import OPS, Elementwise
 from rnngraph.ir.sizes import Symbol, add, floordiv, maximum, minimum, mul, sub
-from rnngraph.ir.types import float32, float64, int32, int64, tensor
+from rnngraph.ir.types import RefType, float32, float64, int32, int64, tensor
 from rnngraph.lowering.scalars_numpy import NumpyScalars
 from rnngraph.ops import random
 from rnngraph.ops.effects import Counter
@@ -41,6 +41,22 @@ def ints(*values: int) -> Value:
 def strided(x: Value, begin: Any, end: Any, strides: Any, **masks: int) -> Value:
     """x[begin:end:strides]."""
     return call("strided_slice", x, ints(*begin), ints(*end), ints(*strides), **masks)
+
+
+# --- state -------------------------------------------------------------------------------------------------------
+
+def test_types_of_an_assignment(builder: Any) -> None:
+    """The variable's shape, as far as it is known, refined by the value's; the value's alone if that may change it."""
+    def assigned(old: Any, new: Any, **attrs: Any) -> Any:
+        ref, value = builder.param(RefType(tensor(float32, old))), builder.param(tensor(float32, new))
+        return call("assign", ref, value, **attrs).tensor.shape
+    assert assigned((2, 3), (2, 3)) == (2, 3)
+    assert assigned((None, 3), (2, None)) == (2, 3)
+    assert assigned(None, (2,)) == (2,) and assigned((2,), None) == (2,)
+    for new in ((2,), (2, 4)):
+        with pytest.raises(ValueError):
+            assigned((2, 3), new)
+        assert assigned((2, 3), new, validate_shape=False) == new
 
 
 # --- sizes -------------------------------------------------------------------------------------------------------

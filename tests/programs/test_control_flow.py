@@ -828,3 +828,15 @@ def test_gradient_by_what_a_step_number_chooses(sess: Any) -> None:
     [last], _ = counted_loop(lambda t, carry, row: ([carry[0] * 0.5 + tf.gather(x, t)], []), tf.size(x),
                              [tf.constant(0.0, tf.float64)], [])
     assert sess.run(tf.gradients(last, x)[0], {x: np.ones(4)}).tolist() == [0.125, 0.25, 0.5, 1.0]
+
+
+def test_concat_of_matrices_of_different_lengths(sess: Any) -> None:
+    x, n = tf.placeholder(tf.float32, [None, 2]), tf.placeholder(tf.int32, [])
+    ta = tf.TensorArray(tf.float32, 2, infer_shape=False).write(1, x).write(0, x[:n])
+    y = ta.concat()
+    [g] = tf.gradients(tf.reduce_sum(y ** 2), [x])
+    given = np.arange(4.0).reshape(2, 2)
+    for k in (0, 1, 2):
+        found, slope = sess.run([y, g], {x: given, n: k})
+        assert found.tolist() == [*given[:k].tolist(), *given.tolist()]
+        assert slope.tolist() == (2 * given * np.where(np.arange(2) < k, 2, 1)[:, None]).tolist()

@@ -208,7 +208,7 @@ class _Writer:
         """One element."""
         values = self.terms(at)
         for j, store in enumerate(self.nest.stores):
-            self.finish(j, values[store.term], at, into_memory and bool(store.combine))
+            self.finish(j, values[store.term], at, into_memory)
 
     def finish(self, j: int, value: Scalar, at: list[Index], into_memory: bool) -> None:
         """Write a result, folded with what is there if `into_memory`."""
