@@ -30,24 +30,28 @@ GRAPHS = "12"
 # --- the rooms ----------------------------------------------------------------------------------------------------------
 
 API, RANDOM = "tests/test_api_programs.py", "tests/test_random_programs.py"
+PROGRAMS, FRONTEND = "tests/programs", "tests/frontend"
 ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "ir": (("rnngraph/ir",), ("tests/ir", "tests/passes/test_cases.py", API, "tests/programs/test_sizes.py", "tests/errors/test_places.py")),
-    "ops": (("rnngraph/ops",), ("tests/ops", API, "tests/frontend/test_array.py", "tests/frontend/test_math.py",
-                                "tests/frontend/test_nn.py", "tests/programs/test_control_flow.py",
-                                "tests/programs/test_hard_cases.py", "tests/programs/test_data_sizes.py", "tests/programs/test_unknown_ranks.py",
-                                "tests/frontend/test_variable.py")),
-    "autodiff": (("rnngraph/autodiff",), (API, "tests/programs/test_control_flow.py", "tests/programs/test_unknown_ranks.py",
-                                          "tests/programs/test_registered_gradients.py", "tests/test_golden.py", RANDOM)),
+    "ir": (("rnngraph/ir",), (
+        "tests/ir", "tests/passes/test_cases.py", API, f"{PROGRAMS}/test_sizes.py", "tests/errors/test_places.py")),
+    "ops": (("rnngraph/ops",), (
+        "tests/ops", API, f"{FRONTEND}/test_array.py", f"{FRONTEND}/test_math.py", f"{FRONTEND}/test_nn.py",
+        f"{FRONTEND}/test_variable.py", f"{PROGRAMS}/test_control_flow.py", f"{PROGRAMS}/test_hard_cases.py",
+        f"{PROGRAMS}/test_data_sizes.py", f"{PROGRAMS}/test_unknown_ranks.py")),
+    "autodiff": (("rnngraph/autodiff",), (
+        API, f"{PROGRAMS}/test_control_flow.py", f"{PROGRAMS}/test_unknown_ranks.py",
+        f"{PROGRAMS}/test_registered_gradients.py", "tests/test_golden.py", RANDOM)),
     "passes": (("rnngraph/passes",), ("tests/passes", API, RANDOM)),
-    "close": (("rnngraph/passes/close",), (API, "tests/programs")),
-    "lowering": (("rnngraph/lowering",), (API, RANDOM, "tests/programs", "tests/backends", "tests/ops")),
-    "llvm": (("rnngraph/backends/llvm",), ("tests/backends", API, RANDOM, "tests/programs")),
-    "session": (("rnngraph/session.py", "rnngraph/runtime", "rnngraph/backends"), ("tests/programs", "tests/test_errors.py", "tests/errors/test_misuse.py")),
-    "train": (("rnngraph/frontend/train",), ("tests/frontend/test_optimizers.py", "tests/frontend/test_saver.py",
-                                             "tests/frontend/test_checkpoint_damage.py")),
+    "close": (("rnngraph/passes/close",), (API, PROGRAMS)),
+    "lowering": (("rnngraph/lowering",), (API, RANDOM, PROGRAMS, "tests/backends", "tests/ops")),
+    "llvm": (("rnngraph/backends/llvm",), ("tests/backends", API, RANDOM, PROGRAMS)),
+    "session": (("rnngraph/session.py", "rnngraph/runtime", "rnngraph/backends"), (
+        PROGRAMS, "tests/test_errors.py", "tests/errors/test_misuse.py")),
+    "train": (("rnngraph/frontend/train",), (
+        f"{FRONTEND}/test_optimizers.py", f"{FRONTEND}/test_saver.py", f"{FRONTEND}/test_checkpoint_damage.py")),
     "control": (("rnngraph/frontend/control.py", "rnngraph/frontend/functional.py", "rnngraph/frontend/tensor_array.py",
-                 "rnngraph/frontend/regions.py", "rnngraph/frontend/rnn"),
-                (API, "tests/programs/test_control_flow.py", "tests/frontend", "tests/test_golden.py")),
+                 "rnngraph/frontend/regions.py", "rnngraph/frontend/rnn"), (
+        API, f"{PROGRAMS}/test_control_flow.py", FRONTEND, "tests/test_golden.py")),
 }
 """Room -> its files (a folder stands for the modules right in it, `rnn` for all), and its tests, the quick ones first."""
 
