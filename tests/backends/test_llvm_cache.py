@@ -209,6 +209,17 @@ def test_the_oldest_files_go(place: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert sorted(os.listdir(place)) == sorted([f"{keys[i]}.o" for i in (0, 2, 3)] + ["mine.o"])
 
 
+def test_not_every_file_that_is_written_looks_at_all_others(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[int] = []
+    monkeypatch.setattr(cache, "_prune", looks.append)
+    for limit, least, most in ((cache.LOOKS * len(DATA), 300, 300), (10 * cache.LOOKS * len(DATA), 5, 100), (1 << 60, 0, 0)):
+        monkeypatch.setattr(cache, "LIMIT", limit)
+        looks.clear()
+        for _ in range(300):
+            cache.save(KEY, DATA)
+        assert least <= len(looks) <= most
+
+
 def test_the_key_has_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     target = LLVMEngine().target
     before = target.machine_key()

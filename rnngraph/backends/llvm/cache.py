@@ -29,7 +29,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 LIMIT = 256 << 20
-"""The most bytes that are kept."""
+"""The most bytes that are kept, up to what is written between two looks."""
+LOOKS = 32
+"""How often all files are looked at while as much as the limit is written: looking takes as long as there are files."""
 LARGEST = 64 << 20
 """The most bytes of one file: a larger one is not read, whatever it is."""
 
@@ -73,7 +75,9 @@ def save(key: str, data: bytes) -> None:
             return
         with suppress(OSError):
             _write(place, f"{key}.o", _MAGIC + _digest(key, data) + data)
-            _prune(place)
+            # By chance, so that many short processes look as often as a long one.
+            if secrets.randbelow(LIMIT) < LOOKS * len(data):
+                _prune(place)
 
 
 # --- the folder ------------------------------------------------------------------------------------------------------
