@@ -12,6 +12,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -227,13 +228,13 @@ class BaseSession:
     def _variant(self, prepared: _Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant:
         """The executable for these feeds and variables. Threads that miss the same one wait while the first compiles it;
         if that fails or is interrupted, the next one tries."""
-        found = prepared.fitting(arrays, store)
-        if found is None:
-            with self._compiling.lock:
-                found = prepared.fitting(arrays, store)
-                if found is None:
-                    found = self._compile(prepared, arrays, store)
-                    prepared.variants = (found, *prepared.variants)
+        if (ready := prepared.fitting(arrays, store)) is not None:
+            return ready
+        with self._compiling.lock:
+            found = prepared.fitting(arrays, store)
+            if found is None:
+                found = self._compile(prepared, arrays, store)
+                prepared.variants = (found, *prepared.variants)
         return found
 
     def _compile(self, prepared: _Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant:
@@ -406,19 +407,15 @@ class InteractiveSession(BaseSession):
     def __init__(self, target: str = "", graph: Graph | None = None, config: Any = None,
                  engine: str | None = None) -> None:
         super().__init__(target, graph, config, engine)
-        self._context = self.as_default()
-        self._context.__enter__()
-        self._explicit = graph.as_default() if graph is not None else None
-        if self._explicit is not None:
-            self._explicit.__enter__()
+        self._defaults = ExitStack()
+        self._defaults.enter_context(self.as_default())
+        if graph is not None:
+            self._defaults.enter_context(graph.as_default())
 
     def close(self) -> None:
         """Close and stop being the default."""
         super().close()
-        if self._explicit is not None:
-            self._explicit.__exit__(None, None, None)
-            self._explicit = None
-        self._context.__exit__(None, None, None)
+        self._defaults.close()
 
 
 class _AsDefault:

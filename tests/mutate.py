@@ -116,7 +116,14 @@ EQUAL: dict[str, str] = {
         "cost only: how often signals are looked for",
     "rnngraph/backends/llvm/guard.py: `6` -> `(5)` in `_GUARDED = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void`":
         "ctypes passes a pointer as it passes an int64, and what is not declared as it was given",
+    "rnngraph/session.py: `(ready := prepared.fitting(arrays, store)) is not None` -> `False`": "cost only: a lock is taken",
+    "rnngraph/session.py: `(ready := prepared.fitting(arrays, store)) is not None` -> "
+    "`(ready := prepared.fitting(arrays, store)) is None`": "cost only: a lock is taken",
+    "rnngraph/session.py: `seconds > SLOW` -> `seconds >= SLOW`": "no clock tells",
+    "rnngraph/session.py: `0` -> `1` in `self.intra_op_parallelism_threads = 0`":
+        "cost only: every engine uses one thread so far",
     # What only changes the words of a message.
+    'rnngraph/session.py: `3` -> `4` in `more = f" and {len(names) - 3} more" if len(names) > 3 else `': "words only",
     'rnngraph/passes/close/sizes.py: `"Incompatible shapes" in message` -> `"Incompatible shapes" not in message`':
         "words only",
     "rnngraph/ir/printer.py: `3` -> `4` in `def excerpt(graph: Graph, at: Node | Graph, around: int = 3)`":

@@ -172,8 +172,10 @@ def test_empty_closed_and_bad_sessions(graph: Any, engine: str) -> None:
     assert sess.run(a) == 1
     sess.close()
     sess.close()
-    with pytest.raises(RuntimeError, match="Attempted to use a closed Session"):
-        sess.run(a)
+    v = tf.Variable(1)
+    for use in (lambda: sess.run(a), lambda: v.load(2, sess)):
+        with pytest.raises(RuntimeError, match="Attempted to use a closed Session"):
+            use()
     with pytest.raises(TypeError):
         tf.Session(graph=1)
     with pytest.raises(TypeError):
@@ -226,12 +228,18 @@ def test_contexts(graph: Any, engine: str) -> None:
 
 
 def test_interactive_session(graph: Any, engine: str) -> None:
-    a = tf.constant(3)
-    sess = tf.InteractiveSession(graph=graph, engine=engine)
-    assert a.eval() == 3
+    a, other = tf.constant(3), tf.Graph()
+    for given in (None, graph):
+        sess = tf.InteractiveSession(graph=given, engine=engine)
+        assert a.eval() == 3 and tf.get_default_graph() is graph
+        for _ in range(2):
+            sess.close()
+            with pytest.raises(ValueError, match="No default session is registered"):
+                a.eval()
+    sess = tf.InteractiveSession(graph=other, engine=engine)
+    assert tf.get_default_graph() is other
     sess.close()
-    with pytest.raises(ValueError, match="No default session is registered"):
-        a.eval()
+    assert tf.get_default_graph() is graph
 
 
 def test_make_callable(sess: Any) -> None:
@@ -401,3 +409,16 @@ def test_explain_shows_what_is_in_loops(graph: Any) -> None:
     depths = [len(line) - len(line.lstrip()) for line in lines]
     [loop] = [i for i, line in enumerate(lines) if "native loop" in line]
     assert depths[loop] == 2 and depths[loop + 1] == 4 and "tanh" in lines[loop + 1]
+
+
+def test_explain_tells_what_runs_on_the_host_in_each_step(graph: Any) -> None:
+    x = tf.placeholder(tf.float32, [None, 2])
+
+    def inner(row: Any) -> Any:
+        return tf.map_fn(lambda e: tf.py_func(lambda a: a, [e], tf.float32), row)
+    y = tf.map_fn(inner, tf.py_func(lambda a: a, [x], tf.float32))
+    with tf.Session(graph=graph, engine="llvm") as sess:
+        report = sess.explain(y, {x: np.zeros([3, 2])})
+    assert [s.name for s in report.all_steps() if "py_func" in s.name or "PyFunc" in s.name]
+    assert len(report.host_steps_in_loops()) >= 1 and all(s.loop and s.where == "host" for s in report.host_steps_in_loops())
+    assert len(report.all_steps()) == len(str(report).splitlines()) - 1 - len(report.notes)
