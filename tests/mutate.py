@@ -94,6 +94,7 @@ EQUAL: dict[str, str] = {
     "rnngraph/passes/fuse.py: `self.groups.append(group)` -> `pass`": "cost only: nothing is fused",
     "rnngraph/passes/fuse.py: `fusible(node) and not literal(node) and node not in self.alone` -> `False`":
         "cost only: nothing is fused",
+    "rnngraph/passes/fuse.py: `node.op.name in CHEAP` -> `node.op.name not in CHEAP`": "cost only: what is computed twice",
     "rnngraph/passes/uses.py: `len(node.results) - 1` -> `(1) - (len(node.results))`":
         "cost only: no stack is known by its rows, which is always allowed to be unknown",
     "rnngraph/lowering/loops.py: `not held.contiguous` -> `True`": "cost only: the sum is made elsewhere and copied",

@@ -690,3 +690,5 @@ def test_adaptor_and_reversal(dynamic: bool) -> None:
     np.testing.assert_array_equal(s, x.sum(0))
     np.testing.assert_array_equal(b[:, 1], np.cumsum(x[::-1, 1], 0)[::-1])
     np.testing.assert_array_equal(b[:, 0], [x[0, 0] + x[1, 0], x[1, 0], [0, 0]])
+    whole, _ = backward(tf.constant(x), dtype=tf.float32, scope="all")
+    np.testing.assert_array_equal(evaluate([whole])[0], np.cumsum(x[::-1], 0)[::-1])

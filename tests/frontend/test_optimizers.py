@@ -223,6 +223,17 @@ def test_compute_gradients() -> None:
     assert tf.Session().run(g).tolist() == [6.0]
 
 
+def test_a_shrinkage_of_ftrl_is_not_offered() -> None:
+    with pytest.raises(NotImplementedError, match="l2_shrinkage"):
+        train.FtrlOptimizer(0.1, l2_shrinkage_regularization_strength=0.1)
+
+
+def test_a_grad_loss_is_of_floats() -> None:
+    w = tf.Variable([1.0])
+    with pytest.raises(ValueError, match="Invalid type"):
+        train.GradientDescentOptimizer(0.1).compute_gradients(tf.reduce_sum(w), [w], grad_loss=tf.constant(2))
+
+
 def test_compute_gradients_errors() -> None:
     opt = train.GradientDescentOptimizer(0.1)
     with pytest.raises(ValueError, match="No variables to optimize"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -187,8 +188,22 @@ def test_relative_paths(tmp_path: Path) -> None:
     saver, sess = train.Saver(pad_step_number=True, save_relative_paths=True), ready()
     assert saver.save(sess, str(tmp_path / "sub" / "p"), 1).endswith("p-00000001")
     assert 'model_checkpoint_path: "p-00000001"' in (tmp_path / "sub" / "checkpoint").read_text()
+    saver.save(sess, str(tmp_path / "sub" / "p"), 2)
+    named = re.findall(r'all_model_checkpoint_paths: "(.*)"', (tmp_path / "sub" / "checkpoint").read_text())
+    assert named == ["p-00000001", "p-00000002"]
     os.rename(tmp_path / "sub", tmp_path / "moved")
-    assert train.latest_checkpoint("moved") == "moved/p-00000001"
+    assert train.latest_checkpoint("moved") == "moved/p-00000002"
+
+
+def test_systems_without_file_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rnngraph.frontend.train.files.fcntl", None)
+    v, saver = tf.Variable(1.0), train.Saver(max_to_keep=1)
+    sess = ready()
+    for k in range(3):
+        sess.run(v.assign(float(k)))
+        saver.save(sess, str(tmp_path / "m"), k)
+    saver.restore(sess, train.latest_checkpoint(str(tmp_path)))
+    assert sess.run(v) == 2.0 and not (tmp_path / "m-0").exists()
 
 
 def test_state_file_options() -> None:

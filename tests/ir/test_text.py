@@ -267,3 +267,18 @@ def test_spoiled_text_is_refused_politely() -> None:
                 print_graph(parse(spoiled))
             except ParseError as error:
                 assert error.line >= 1 and error.column >= 1
+
+
+def test_names_of_sizes_come_in_the_order_of_what_binds_them() -> None:
+    """Whichever symbol is older: where a product of sizes stands first, the places that bind them decide."""
+    texts = []
+    for first, second in (("k", "m"), ("m", "k")):
+        texts.append(canonical(parse(f"""
+graph @main(%n: i32[], %x: f32[6], %y: f32[2], %z: f32[3]) {{
+  %a, %b, %c, %t = loop %n carry(%p: f32[k*m] = %x, %q: f32[{first}] = %y, %r: f32[{second}] = %z) do(%i) {{
+    %s = tanh %p : f32[k*m]
+    yield carry(%s, %q, %r)
+  }} : f32[d], f32[e], f32[g], i32[] = trips
+  return %a, %b, %c
+}}""")))
+    assert texts[0] == texts[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from rnngraph.ir import types
 from rnngraph.ir.graph import Array, Builder, Graph, building, call
 from rnngraph.ir.op import OPS, lookup
 from rnngraph.ir.sizes import Symbol
+from rnngraph.ir.type_rules import agree
 from rnngraph.ir.types import ListType, RefType, as_dtype, tensor
 
 assert ops
@@ -117,3 +119,15 @@ def test_values_of_another_body_are_refused() -> None:
     x = one.param(tensor("float32"))
     with pytest.raises(ValueError, match="belongs to another loop body or branch"):
         other.node("neg", [x])
+
+
+def test_types_that_agree() -> None:
+    """A free symbol stands for one size, also for one that is not known; any other size for itself."""
+    n, m = Symbol("n"), Symbol("m")
+
+    def fits(pattern: Any, concrete: Any, *free: Symbol) -> bool:
+        return agree(types.tensor("float32", pattern), types.tensor("float32", concrete), {}, set(free))
+    assert fits([n.dim, 3], [4, 3], n) and fits([n.dim, n.dim], [m.dim, m.dim], n)
+    assert not fits([n.dim, n.dim], [4, 5], n) and not fits([n.dim], [4]) and not fits([3], [4], n)
+    assert fits([n.dim], [None], n) and not fits([n.dim], [None]) and not fits([3], [None], n)
+    assert not fits([n.dim], [4, 3], n) and not fits(None, [4], n)

@@ -13,7 +13,7 @@ import rnngraph.ops.control as control
 import rnngraph.ops.state as state
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call
 from rnngraph.ir.op import OpDef
-from rnngraph.ir.parser import parse
+from rnngraph.ir.parser import ParseError, parse
 from rnngraph.ir.sizes import Symbol, mul
 from rnngraph.ir.types import RefType, tensor
 from rnngraph.ir.verify import VerifyError, verify
@@ -368,3 +368,20 @@ def test_a_shape_is_asked_of_a_tensor_of_known_rank() -> None:
 def test_slices_stay_inside(start: int, stride: int) -> None:
     taken = f"slice %x {{starts=[{start}], strides=[{stride}], sizes=[2]}}"
     refuse(parse(f"graph @f(%x: f32[3]) {{\n  %y = {taken} : f32[2]\n  return %y\n}}\n"), "out of bounds")
+
+
+def test_carries_of_an_open_graph_need_not_be_known_as_well_inside() -> None:
+    text = """
+graph @m(%x: f32[3], %n: i32[]) {
+  %g, %k = loop %n carry(%q: f32[?] = %x) do(%t) {
+    %o = tanh %q : f32[?]
+    yield carry(%o)
+  } : f32[?], i32[] = trips
+  return %g
+}"""
+    verify(parse(text), closed=False)
+    with pytest.raises(VerifyError):
+        verify(parse(text), closed=True)
+    for wrong in ("f32[4]", "f32[?,?]", "i32[3]"):
+        with pytest.raises((VerifyError, ParseError)):
+            verify(parse(text.replace("%x: f32[3]", f"%x: {wrong}").replace("%q: f32[?]", "%q: f32[3]")), closed=False)

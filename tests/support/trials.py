@@ -19,7 +19,7 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -170,6 +170,9 @@ class Trials:
         running: dict[int, Mutant] = {}
         for mutant in self.tried:
             tests = telling(mutant, seen)
+            if not tests and mutant.around:
+                mutant = replace(mutant, around=range(0))  # it may run when the module is imported
+                tests = telling(mutant, seen)
             if not tests:
                 self._lives(mutant, "no test runs it")
                 continue

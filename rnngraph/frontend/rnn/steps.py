@@ -127,8 +127,7 @@ def checked_lengths(lengths: Tensor, batch_size: Any) -> Tensor:
 
 def branch_results(pred: Any, then: Any, other: Any) -> list[Any]:
     """`cond` of two functions that give lists of equal length; always a list."""
-    results = control.cond(pred, then, other, strict=True)
-    return list(results) if isinstance(results, list | tuple) else [results]
+    return list(control.cond(pred, then, other, strict=True))
 
 
 def scalar_int(value: int, name: str) -> Tensor:

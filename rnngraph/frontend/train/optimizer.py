@@ -108,9 +108,7 @@ class Optimizer:
             else:
                 with graph.control_dependencies([self._finish(updates, "update")]):
                     applied = assign_add(global_step, 1, name=scope).op
-        train_ops = graph.get_collection_ref(GraphKeys.TRAIN_OP)
-        if applied not in train_ops:
-            train_ops.append(applied)
+        graph.add_to_collection(GraphKeys.TRAIN_OP, applied)
         return applied
 
     def _update(self, grad: Gradient, variable: Variable) -> Operation:
