@@ -243,3 +243,14 @@ def test_an_edge_inside_a_loop_to_what_may_fail(sess: Any) -> None:
         sess.run(end, {x: [1.0, 2.0], n: 3})
     [g] = tf.gradients(end, [x])
     assert g is None
+
+
+def test_waiting_for_the_end_of_a_long_chain(sess: Any) -> None:
+    x, i = tf.placeholder(tf.float32, [2]), tf.placeholder(tf.int32, [])
+    y = tf.gather(x, [i])
+    for _ in range(1200):
+        y = y + 1.0
+    wait = tf.group(y)
+    sess.run(wait, {x: [1.0, 2.0], i: 1})
+    with pytest.raises(Invalid):
+        sess.run(wait, {x: [1.0, 2.0], i: 2})

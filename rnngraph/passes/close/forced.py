@@ -12,7 +12,7 @@ wanted, as in TensorFlow, where each is an op of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.types import TensorType
@@ -57,21 +57,21 @@ def relieve(graph: Graph) -> Graph:
             known[node] = node.op.fails or any(may_fail(n) for r in node.regions for n in r.nodes)
         return known[node]
 
-    def failing(value: Value, seen: set[Value]) -> Iterator[Value]:
-        node = value.node
-        if node is None or value in seen:
-            return
-        seen.add(value)
-        if may_fail(node):
-            yield value
-        else:
-            for v in node.operands:
-                yield from failing(v, seen)
+    def failing(values: Iterable[Value]) -> Iterator[Value]:
+        stack, seen = list(values), set[Value]()
+        while stack:
+            value = stack.pop()
+            if value.node is None or value in seen:
+                continue
+            seen.add(value)
+            if may_fail(value.node):
+                yield value
+            else:
+                stack.extend(value.node.operands)
 
     def rule(rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         if node.op.name != "force":
             return None
-        seen: set[Value] = set()
-        wanted = [rb.value(v) for operand in node.operands for v in failing(operand, seen)]
+        wanted = [rb.value(v) for v in failing(node.operands)]
         return rb.copy(node, wanted).results if wanted else ()
     return Rebuilder(rule).graph(graph)
