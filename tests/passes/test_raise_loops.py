@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rnngraph.backends.llvm.engine import LLVMEngine
+from rnngraph.backends.reference import ENGINE
 from rnngraph.errors import InvalidArgumentError
 from rnngraph.ir.binders import mentioned
 from rnngraph.ir.graph import Graph, Value, call, constant
@@ -20,6 +22,7 @@ from rnngraph.passes.close.prune import prune
 from rnngraph.passes.close.sizes import settle
 from rnngraph.passes.pipeline import LOOPS, TIDY, optimise
 from rnngraph.passes.raise_loops import settle_lists
+from rnngraph.runtime.interface import Options
 from tests.passes.programs import Program, array, loops, ops, run, same, square
 
 random = np.random.RandomState(0)
@@ -422,3 +425,26 @@ def test_read_beyond_the_end_fails() -> None:
             add(i, whole(1)), add(s, call("list_read", source, i))), [whole(0), constant(np.zeros(2))])
         return [s], [draw(3, 2)]
     fails(make)
+
+
+# --- rows --------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("computed", [False, True])
+def test_a_loop_of_more_steps_than_rows_is_refused_before_it_runs(computed: bool) -> None:
+    """Native code reads rows without looking, so closing must have made sure that they are there."""
+    program = Program()
+    x, n = program.feed([None, 2], "float32"), program.feed([], "int32")
+    with program:
+        limit = add(n, whole(0)) if not computed else call("reduce_max", call("stack", n, n))
+        start = call("zeros_like", call("take", x, whole(0)))
+        node = program.scan(lambda t, c, r: ([add(c[0], r[0])], []), limit, [start], [x])
+    for steps in (0, 1, 2, 3):
+        arrays = [np.ones([2, 2], np.float32), np.int32(steps)]
+        graph = program.closed([node.results[0]], arrays)
+        for engine in (LLVMEngine(), ENGINE):
+            ready = engine.compile(graph, Options())
+            if steps <= 2:
+                assert ready([*arrays, np.int64(0)])[0].tolist() == [float(steps)] * 2
+            else:
+                with pytest.raises(InvalidArgumentError, match="reads a row in each"):
+                    ready([*arrays, np.int64(0)])

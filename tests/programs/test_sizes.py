@@ -56,12 +56,28 @@ def test_an_index_beyond_the_end(engine: str) -> None:
 def test_a_conflict_of_sizes_says_nothing_of_a_size_that_broadcasts(engine: str) -> None:
     with tf.Graph().as_default():
         x, y = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.float32, [None])
+        z = x + y
         sess = tf.Session(engine=engine)
         for _ in range(2):
             for a, b in ((3, 2), (3, 1), (1, 2), (2, 2), (0, 2), (0, 1)):
                 feeds = {x: np.ones(a), y: np.ones(b)}
                 if a == b or 1 in (a, b):
-                    assert sess.run(x + y, feeds).shape == np.broadcast_shapes((a,), (b,))
+                    assert sess.run(z, feeds).shape == np.broadcast_shapes((a,), (b,))
                 else:
                     with pytest.raises(tf.errors.InvalidArgumentError, match="Incompatible shapes"):
-                        sess.run(x + y, feeds)
+                        sess.run(z, feeds)
+
+
+@pytest.mark.parametrize("engine", ["reference", "llvm"])
+def test_a_product_of_sizes_equals_one_size(engine: str) -> None:
+    with tf.Graph().as_default():
+        x, y = tf.placeholder(tf.float32, [None, None]), tf.placeholder(tf.float32, [None])
+        z = tf.reshape(x, [-1]) * y + tf.reshape(tf.transpose(x), [-1])
+        sess = tf.Session(engine=engine)
+        for a, b, c in ((2, 3, 6), (3, 2, 6), (2, 2, 4), (0, 3, 0), (2, 3, 5), (4, 1, 4)):
+            feeds = {x: np.arange(a * b).reshape(a, b), y: np.arange(c)}
+            if a * b == c:
+                assert sess.run(z, feeds).tolist() == (np.arange(c) ** 2 + feeds[x].T.ravel()).tolist()
+            else:
+                with pytest.raises(tf.errors.InvalidArgumentError, match="Incompatible shapes"):
+                    sess.run(z, feeds)
