@@ -164,17 +164,6 @@ def cast(node: Node) -> Result:
     return x if x.type.dtype == node.results[0].type.dtype else None
 
 
-def refine(node: Node) -> Result:
-    """A shape that is known already."""
-    (x,), wanted = node.operands, node.attrs["shape"]
-    shape = x.tensor.shape
-    if wanted is None:
-        return x
-    if shape is None or len(shape) != len(wanted):
-        return None
-    return x if all(d is None or d == e for d, e in zip(wanted, shape, strict=True)) else None
-
-
 def as_size(node: Node) -> Result:
     """A size that has a name already."""
     (x,) = node.operands
@@ -379,7 +368,7 @@ RULES = (
     _rule("mul_one", "mul", multiply), _rule("div_one", "div", divide), _rule("twice", "neg logical_not", undone),
     _rule("logic", "logical_and logical_or", logic), _rule("select", "select", select),
     _rule("identity", "identity stop_gradient", handed_on), _rule("cast", "cast", cast),
-    _rule("refine", "refine", refine), _rule("as_size", "as_size", as_size),
+    _rule("as_size", "as_size", as_size),
     Rule("check_sizes", ("check_sizes",), check_sizes),
     _rule("transpose", "transpose", transpose), _rule("reverse", "reverse", reverse),
     _rule("reshape", "reshape expand_dims squeeze", reshape), _rule("broadcast", "broadcast", broadcast),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import rnngraph as tf
+from rnngraph.frontend.train import files
 
 train = tf.train
 
@@ -283,3 +284,29 @@ def test_arguments_of_savers_are_checked() -> None:
         for bad in ("a", (("a", 1.0),), None):
             with pytest.raises(TypeError, match="must be a list"):
                 saver.set_last_checkpoints_with_time(bad)  # type: ignore[arg-type]
+
+
+def test_a_draft_that_cannot_be_written_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+
+    class Full:
+        """A file on a full disk."""
+
+        def __init__(self, file: Any) -> None:
+            self.file = file
+            opened.append(file)
+
+        def write(self, content: bytes) -> None:
+            raise OSError("No space left on device")
+
+        def close(self) -> None:
+            self.file.close()
+    locked = files._locked
+
+    def on_a_full_disk(path: str) -> tuple[Any, str]:
+        file, draft = locked(path)
+        return Full(file), draft
+    monkeypatch.setattr(files, "_locked", on_a_full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        files._draft(str(tmp_path / "m"), b"content")
+    assert opened[0].closed and not list(tmp_path.iterdir())

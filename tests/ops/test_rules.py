@@ -15,7 +15,7 @@ from rnngraph import errors
 from rnngraph.ir.graph import Builder, Graph, Value, building, call, call_node, constant
 from rnngraph.ir.op import OPS, Elementwise
 from rnngraph.ir.sizes import Symbol, add, floordiv, maximum, minimum, mul, sub
-from rnngraph.ir.types import RefType, float32, float64, int32, int64, tensor
+from rnngraph.ir.types import ListType, RefType, float32, float64, int32, int64, tensor
 from rnngraph.lowering.scalars_numpy import NumpyScalars
 from rnngraph.ops import random
 from rnngraph.ops.effects import Counter
@@ -41,6 +41,18 @@ def ints(*values: int) -> Value:
 def strided(x: Value, begin: Any, end: Any, strides: Any, **masks: int) -> Value:
     """x[begin:end:strides]."""
     return call("strided_slice", x, ints(*begin), ints(*end), ints(*strides), **masks)
+
+
+# --- operands ----------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("operand", [ListType(tensor(float32, (2,)), 3), RefType(tensor(float32, (2,)))])
+def test_what_is_no_tensor_is_refused_by_its_place(builder: Any, operand: Any) -> None:
+    x, other = builder.param(tensor(float32, (2,))), builder.param(operand)
+    for place, operands in ((0, [other, x]), (1, [x, other])):
+        with pytest.raises(TypeError, match=f"operand {place} must be a tensor"):
+            call("add", *operands)
+        with pytest.raises(TypeError, match=f"operand {place} must be a tensor"):
+            call("concat", *operands, axis=0)
 
 
 # --- state -------------------------------------------------------------------------------------------------------
