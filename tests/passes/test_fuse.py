@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rnngraph.backends.llvm.engine import LLVMEngine
 from rnngraph.backends.reference import ENGINE
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.parser import parse
@@ -53,6 +54,23 @@ def test_neighbours_that_nothing_separates_are_one_kernel() -> None:
     graph = parse("graph @main(%x: i32[2], %k: i32[2], %c: i32[2]) {\n  %a = mul %x, %c : i32[2]\n"
                   "  %b = mul %k, %c : i32[2]\n  return %a, %b\n}")
     assert [n.op.name for n in fuse(graph).nodes] == ["fused"]
+
+
+def test_sizes_as_numbers_are_operands_of_a_kernel() -> None:
+    """Only a movement's shape is known to its index map: sizes that are computed with are read like any vector."""
+    graph = parse("""graph @main(%x: f32[n,m], %i: i32[2]) {
+  %s = sizes {dims=[n,m]} : i32[2]
+  %a = mul %i, %s : i32[2]
+  %b = add %a, %s : i32[2]
+  %c = broadcast %b, %w : i32[3,2]
+  %d = neg %c : i32[3,2]
+  return %b, %d
+}""".replace("  %a", "  %w = sizes {dims=[3,2]} : i32[2]\n  %a"))
+    verify(graph, closed=True)
+    inputs: list[object] = [np.zeros((2, 5), np.float32), np.array([3, 4], np.int32)]
+    for run in (ENGINE, LLVMEngine()):
+        b, d = run.compile(graph, Options())(inputs)
+        assert b.tolist() == [8, 25] and d.tolist() == [[-8, -25]] * 3
 
 
 @pytest.mark.parametrize("part", range(4))
