@@ -136,7 +136,10 @@ EQUAL: dict[str, str] = {
     "rnngraph/ir/printer.py: `3` -> `4` in `def excerpt(graph: Graph, at: Node | Graph, around: int = 3)`":
         "words only: how many lines of the program an error shows",
     'rnngraph/backends/llvm/explain.py: `"contract" in kinds` -> `True`': "words only: the reason that explain gives",
+    "rnngraph/autodiff/mirror.py: `0` -> `(-1)` in `if i == 0:`": "cost only: step numbers are kept, not computed",
+    "rnngraph/autodiff/mirror.py: `path not in self.by_path` -> `True`": "cost only: the same rows once more",
     # What is the same by another rule of the house.
+    "rnngraph/autodiff/sweep.py: `0` -> `(-1)` in `return parts[0]`": "there is one",
     "rnngraph/passes/close/state.py: `0` -> `(-1)` in `work.levels[0].versions[key] = [(0, builder.param(types.get(`":
         "there is one level yet",
     "rnngraph/passes/close/state.py: `node not in self.writes` -> `True`": "cost only: found again each time",

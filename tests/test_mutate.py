@@ -114,6 +114,6 @@ def test_tests_that_tell_come_first() -> None:
     assert telling(mutant, seen) == ["quick", "slow[2]", "slow[1]", "near"]
     at_import = Mutant("sample", "f.py", 5, "", "", range(5, 6))
     assert set(telling(at_import, seen)) == set(seen)
-    seen = {f"t{i}": {"time": 5.0, "lines": {"f.py": [5]}} for i in range(9)}
+    seen = {f"t{i}": {"time": 15.0, "lines": {"f.py": [5]}} for i in range(9)}
     assert telling(mutant, seen) == ["t0", "t1"], "as much work as there is time for"
     assert telling(mutant, {"t": {"time": 100.0, "lines": {"f.py": [5]}}}) == ["t"], "one at least"

@@ -81,10 +81,8 @@ def dense(cotangent: Cotangent) -> Value:
     return cotangent.dense() if isinstance(cotangent, Rows) else cotangent
 
 
-def summed(parts: Sequence[Cotangent]) -> Cotangent | None:
-    """The sum; pairs concatenate, a mixture becomes dense."""
-    if not parts:
-        return None
+def summed(parts: Sequence[Cotangent]) -> Cotangent:
+    """The sum of one or more; pairs concatenate, a mixture becomes dense."""
     if len(parts) == 1:
         return parts[0]
     pairs = [p for p in parts if isinstance(p, Rows)]
@@ -129,10 +127,11 @@ class Sweep:
 
     def total(self, value: Value) -> Cotangent | None:
         """The cotangent of `value` so far; the sum replaces its parts."""
-        total = summed(self.parts.get(value, ()))
-        if total is not None:
-            self.parts[value] = [total]
-        return total
+        parts = self.parts.get(value)
+        if parts is None:
+            return None
+        parts[:] = [summed(parts)]
+        return parts[0]
 
     def run(self, targets: Iterable[Value]) -> None:
         """Walk back from the seeds given by `add`; only what depends on `targets` is visited."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rnngraph.ir.graph import Graph, Node
-from rnngraph.ir.op import OPS, Effect, Host, Random
+from rnngraph.ir.op import OPS, Host, Random
 from rnngraph.ir.types import KERNEL_DTYPES, ListType, TensorType
 from rnngraph.ir.walk import type_symbols
 from rnngraph.lowering.views import MAPS
@@ -32,8 +32,6 @@ def why_host(node: Node, inside: bool = False) -> str | None:
         return _branches(node)
     if node.op.name == "check_sizes" and None in (node.operands[0].content or (None,)):
         return "the sizes that it compares have no names"
-    if node.op.name == "assert" and isinstance(node.op.kind, Effect) and node.operands[0].type.dtype.name != "bool":
-        return "the condition is not bool"
     return None
 
 
