@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rnngraph.frontend import nest
-from rnngraph.frontend.array import concat, expand_dims, shape, stack
+from rnngraph.frontend.array import shape, stack
 from rnngraph.frontend.convert import convert_to_tensor
-from rnngraph.frontend.graph import Graph, Operation, Tensor
+from rnngraph.frontend.graph import Graph, Operation, Tensor, emit
 from rnngraph.frontend.regions import counted_loop
 from rnngraph.frontend.shapes import TensorShape
 
@@ -145,7 +145,7 @@ def scan(fn: Callable[..., Any], elems: Any, initializer: Any = None, parallel_i
             _, stacks = counted_loop(body, n, start, rows, parallel_iterations=parallel_iterations, back_prop=back_prop,
                                      swap_memory=swap_memory)
         if initializer is None:
-            stacks = [concat([expand_dims(a, 0), s], 0) for a, s in zip(start, stacks, strict=True)]
+            stacks = [emit("prepend", [a, s], name="concat", type="ConcatV2") for a, s in zip(start, stacks, strict=True)]
         for s in stacks:
             _static_rows(s, flat[0])
         return nest.pack_sequence_as(structure, stacks)

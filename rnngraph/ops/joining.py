@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.ir.graph import Value, call, call_node
+from rnngraph.ir.graph import Value, call, call_node, current
 from rnngraph.ir.op import Attr, Call, Content, Movement, Site
 from rnngraph.ir.sizes import Dim, add, floordiv, mul, sub
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import contents
-from rnngraph.ops.build import expand_axes, shape_of, size_along, size_vector, sizes_in, zeros_like
+from rnngraph.ops.build import expand_axes, ints, shape_of, size_along, size_vector, sizes_in, zeros_like
 from rnngraph.ops.declare import INTS, check_kind, checked_shape, composite, declare, invalid
 from rnngraph.ops.shapes import Shape, axis_of, merged, ranked, same_dtype, spelled, sure, text, vector_shape
 
@@ -257,6 +257,49 @@ composite("split", "x", "Parts along `axis`: `num` equal ones, or of these `size
 composite("split_v", "x sizes", "`num` parts along `axis`, of sizes that are data (one may be -1: the rest). Fails if they "
           "do not add up.", _split_v_type, _expand_split_v, _split_v,
           attrs={"axis": Attr("int", 0), "num": Attr("int")}, gradient=_parting_rule("concat"), fails=True)
+
+# --- a row before others -----------------------------------------------------------------------------------------
+
+
+def _prepend_type(site: Site) -> TensorType:
+    first, rows = site.tensor(0), site.tensor(1)
+    dtype = same_dtype(site, (0, 1))
+    if first.shape is None or rows.shape is None:
+        return TensorType(dtype, None)
+    if len(rows.shape) != len(first.shape) + 1:
+        raise ValueError(f"Shapes must have the same rank, but a row of {text(rows.shape)} is not like {text(first.shape)}.")
+    length, *sizes = rows.shape
+    return TensorType(dtype, (add(length, 1), *(e if d is None else d for d, e in zip(first.shape, sizes, strict=True))))
+
+
+def _prepend(call: Call, first: Any, rows: Any) -> Any:
+    if not len(rows):
+        return first[None]  # rows that there are not have no sizes
+    if rows.shape[1:] != first.shape:
+        raise invalid(f"ConcatOp : Dimensions of inputs should match, but a row has shape {list(rows.shape[1:])} and the "
+                      f"first {list(first.shape)}")
+    return np.concatenate([first[None], rows])
+
+
+def _expand_prepend(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
+    """A concat, unless data say how large rows are, if there are any."""
+    first, rows = operands
+    if first.tensor.shape is None or rows.tensor.shape is None:
+        return None
+    pairs = zip(first.shape, rows.shape[1:], strict=True)
+    if any(d != e and current().sizes.holds("==", d, e) is None for d, e in pairs):
+        return None
+    return call("concat", expand_axes(first, (0,)), rows, axis=0)
+
+
+def _prepend_rule(g: Any, c: Value) -> list[Value]:
+    first = call("strided_slice", c, ints([0]), ints([0]), ints([1]), shrink_mask=1)
+    rest = call("strided_slice", c, ints([1]), ints([0]), ints([1]), end_mask=1)
+    return [first, call("reshape", rest, shape_of(g.operands[1]))]
+
+
+composite("prepend", "first rows", "`first` as a row before `rows`, which may be none, of whatever size.", _prepend_type,
+          _expand_prepend, _prepend, gradient=_prepend_rule)
 
 # --- tile --------------------------------------------------------------------------------------------------------
 

@@ -143,9 +143,15 @@ class _Fuser:
                 if v.node is not None:
                     self.users.setdefault(v.node, []).append(node)
         self.later = later(graph)
-        self.escaping = {v.node for v in graph.results if v.node is not None}
+        self.wanted = {*graph.results, *(v for n in graph.nodes for v in n.results if self.tells(v))}
+        """What must come out of a kernel though no node reads it: results, and numbers that sizes of the graph are."""
+        self.escaping = {v.node for v in self.wanted if v.node is not None}
         self.group: dict[Node, Group] = {}
         self.groups: list[Group] = []
+
+    def tells(self, value: Value) -> bool:
+        """Whether a value is the number that a size of the graph stands for."""
+        return value.content is not None and not self.graph.binds.isdisjoint(standing(value))
 
     def run(self) -> list[Group]:
         """All groups; movement alone is not worth a kernel and stays outside."""
@@ -331,11 +337,9 @@ class _Builder:
         return inner.local(rb.value(value))
 
     def escapes(self, value: Value, group: Group, fuser: _Fuser) -> bool:
-        """Whether a member's result is wanted outside: read there, or the number that a size of the graph stands for."""
+        """Whether a member's result is wanted outside."""
         assert value.node is not None
-        if value.content is not None and not fuser.graph.binds.isdisjoint(standing(value)):
-            return True
-        return value.node in fuser.escaping and value in fuser.graph.results or any(
+        return value in fuser.wanted or any(
             u not in group.nodes for u in fuser.users.get(value.node, []) if value in u.operands)
 
 

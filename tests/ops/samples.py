@@ -182,6 +182,7 @@ TABLE: dict[str, list[Sample]] = {
     "split": [S(floats(4, 6), axis=1, num=3), S(floats(5), sizes=(2, 3)), S(floats(5, 2), sizes=(1, -1, 2)),
               S(i32(1, 2, 3), sizes=(1, 2))],
     "reverse_axes": [S(floats(2, 3, 4)), S(floats(3)), S(floats())],
+    "prepend": [S(floats(3), floats(2, 3)), S(floats(), floats(2)), S(floats(2, 3), floats(0, 2, 3))],
     "split_v": [S(floats(4, 6), i32(1, 2, 3), axis=1, num=3), S(floats(5, 2), i32(1, -1), num=2),
                 S(floats(2, 3), i64(0, 3, 0), axis=-1, num=3)],
     "untake": [S(floats(2, 3), i32(2, 0), i32(4, 3)), S(floats(3), i32(1), i32(4, 3)),

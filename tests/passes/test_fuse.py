@@ -56,6 +56,21 @@ def test_neighbours_that_nothing_separates_are_one_kernel() -> None:
     assert [n.op.name for n in fuse(graph).nodes] == ["fused"]
 
 
+def test_a_number_that_is_a_size_is_no_part_of_a_larger_kernel() -> None:
+    graph = parse("""graph @main(%x: i32[4], %n: i32[]) {
+  %u, %i = unique %x : i32[d], i32[4]
+  %k = as_size %n : i32[] = k
+  %s = sizes {dims=[d]} : i32[1]
+  %b = broadcast %k, %s : i32[d]
+  %a = add %u, %b : i32[d]
+  return %a
+}""")
+    verify(graph, closed=True)
+    inputs: list[object] = [np.array([3, 1, 3, 2], np.int32), np.array(-2, np.int32)]
+    for run in (ENGINE, LLVMEngine()):
+        assert run.compile(graph, Options())(inputs)[0].tolist() == [3, 1, 2]
+
+
 def test_sizes_as_numbers_are_operands_of_a_kernel() -> None:
     """Only a movement's shape is known to its index map: sizes that are computed with are read like any vector."""
     graph = parse("""graph @main(%x: f32[n,m], %i: i32[2]) {

@@ -458,3 +458,19 @@ def test_gradients_of_nothing(sess: Any, shape: tuple[int, ...]) -> None:
         rows = np.zeros(shape)
         rows[:1] = places.size
         close(sess.run(tf.convert_to_tensor(tf.gradients(y, x)[0]), {x: given, i: places}), rows)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_scan_whose_carry_data_size_starts_from_the_first_row(sess: Any, rows: int) -> None:
+    """Also where there is no other row, which could have said how large rows are."""
+    x, n = tf.placeholder(tf.float64, [None, None]), tf.placeholder(tf.int32, [])
+    given = np.arange(1.0, 3 * rows + 1).reshape(rows, 3)
+    for step in (lambda a, r: a[:n] * r, lambda a, r: tf.boolean_mask(a * r, r > 0.0), lambda a, r: a * r):
+        y = tf.scan(step, x)
+        [g] = tf.gradients(tf.reduce_sum(y[-1]), [x])
+        [h] = tf.gradients(tf.reduce_sum(g), [x])
+        value, first, second = sess.run([y, g, tf.zeros_like(x) if h is None else h], {x: given, n: 3})
+        assert value.tolist() == np.cumprod(given, 0).tolist()
+        others = given.prod(0) / given
+        np.testing.assert_allclose(first, others)
+        np.testing.assert_allclose(second, others.sum(0) / given - others / given)

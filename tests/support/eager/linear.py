@@ -22,9 +22,17 @@ def einsum(spec: str, *xs: Any) -> Any:
     """tf.einsum; NumPy's would broadcast."""
     named = [(letter, n) for part, x in zip(spec.split("->")[0].split(","), xs, strict=True)
              for letter, n in zip(part, x.shape, strict=True)]
-    if len(set(named)) != len({letter for letter, _ in named}):
+    if len(set(named)) != len({letter for letter, _ in named}) or len({x.dtype for x in xs}) > 1:
         raise Bad("einsum")
     return np.einsum(spec, *xs)
+
+
+@op
+def tensordot(a: Any, b: Any, axes: Any) -> Any:
+    """tf.tensordot."""
+    if a.dtype != b.dtype:
+        raise Bad("tensordot")
+    return np.tensordot(a, b, axes)
 
 
 @op
@@ -49,6 +57,6 @@ EXPORTS: dict[str, Any] = {
     "matmul": matmul, "matrix_band_part": band, "matrix_diag": diag,
     "matrix_diag_part": op(lambda x: np.diagonal(x, axis1=-2, axis2=-1)), "trace": op(lambda x: np.trace(x).astype(x.dtype)),
     "einsum": einsum,
-    "tensordot": op(lambda a, b, axes: np.tensordot(a, b, axes)),
+    "tensordot": tensordot,
     "eye": lambda n, dtype=np.float32: _eye(n, dtype) if isinstance(n, int) else sized(_eye(n, dtype)),
 }
