@@ -127,6 +127,7 @@ EQUAL: dict[str, str] = {
         "cost only: every engine uses one thread so far",
     "rnngraph/frontend/train/optimizer.py: `value` -> `True`": "another op that makes the same zeros",
     # What only changes the words of a message.
+    'rnngraph/lowering/loops.py: `node.name or "loop"` -> `((node.name) and ("loop"))`': "words only: how explain names a loop",
     "rnngraph/frontend/train/tensors.py: `shown[5:]` -> `False`": "words only",
     "rnngraph/ir/printer.py: `1` -> `2` in `first, last = max(0, marked - around), min(len(lines), marke`":
         "words only: how many lines of the program an error shows",
@@ -138,7 +139,17 @@ EQUAL: dict[str, str] = {
     'rnngraph/backends/llvm/explain.py: `"contract" in kinds` -> `True`': "words only: the reason that explain gives",
     "rnngraph/autodiff/mirror.py: `0` -> `(-1)` in `if i == 0:`": "cost only: step numbers are kept, not computed",
     "rnngraph/autodiff/mirror.py: `path not in self.by_path` -> `True`": "cost only: the same rows once more",
+    "rnngraph/frontend/rnn/legacy_attention.py: `self.states.shape[0].value is None` -> `True`":
+        "cost only: the batch is asked for when it runs",
+    "rnngraph/frontend/tensor_array.py: `lengths.dtype != int64` -> `lengths.dtype == int64`":
+        "lengths of any integer dtype do; TensorFlow's graph has the cast",
+    "rnngraph/lowering/lower.py: `not isinstance(rows, int) or rows > FEW or (self.parent is not None an` -> `True`":
+        "cost only: all matrices are packed",
+    "rnngraph/lowering/views.py: `d == 1 or d == wanted or isinstance(d, int)` -> "
+    "`((d == 1) and (d == wanted) and (isinstance(d, int)))`": "cost only: a stride that is known is computed",
     # What is the same by another rule of the house.
+    "rnngraph/lowering/lower.py: `0` -> `(-1)` in `out = self.place(node.results[0])`": "one result",
+    "rnngraph/lowering/loops.py: `0` -> `(-1)` in `return tuple(test.steps), test.views[p.cond.results[0]]`": "one result",
     "rnngraph/autodiff/sweep.py: `0` -> `(-1)` in `return parts[0]`": "there is one",
     "rnngraph/passes/close/state.py: `0` -> `(-1)` in `work.levels[0].versions[key] = [(0, builder.param(types.get(`":
         "there is one level yet",

@@ -81,3 +81,34 @@ def test_a_squeezed_axis() -> None:
   %b = sub %a, %d : f32[3]
   return %b
 """)
+
+
+PARTS = {
+    "take": "  %i = constant {value=i32([2,0,3,1])} : i32[4]\n  %p = take %x, %i : f32[4,3]\n",
+    "take columns": "  %i = constant {value=i32([2,0,1])} : i32[3]\n  %p = take %x, %i {axis=1} : f32[4,3]\n",
+    "put": "  %i = constant {value=i32([2])} : i32[1]\n  %u = expand_dims %y {axis=0} : f32[1,3]\n"
+           "  %p = put %x, %i, %u : f32[4,3]\n",
+    "put_add": "  %i = constant {value=i32([2,2])} : i32[2]\n"
+               "  %u = slice %x {starts=[1,0], strides=[1,1], sizes=[2,3]} : f32[2,3]\n"
+               "  %p = put_add %x, %i, %u : f32[4,3]\n",
+    "unslice": "  %u = slice %x {starts=[1,0], strides=[1,1], sizes=[2,3]} : f32[2,3]\n  %n = sizes {dims=[4,3]} : i32[2]\n"
+               "  %p = unslice %u, %n {starts=[1,0], strides=[1,1], value=0.5} : f32[4,3]\n",
+    "contract": "  %w = slice %x {starts=[0,0], strides=[1,1], sizes=[3,3]} : f32[3,3]\n"
+                "  %p = contract %x, %w {spec=\"ij,jk->ik\"} : f32[4,3]\n",
+    "argmax": "  %e = expand_dims %x {axis=2} : f32[4,3,1]\n  %a = argmax %e {axis=2, dtype=i32} : i32[4,3]\n"
+              "  %p = cast %a {dtype=f32} : f32[4,3]\n",
+    "kernel": "  %p = sin %x : f32[4,3]\n",
+}
+
+
+@pytest.mark.parametrize("what", PARTS)
+@pytest.mark.parametrize("axis", [0, 1])
+def test_what_is_made_as_a_part_of_something_larger(what: str, axis: int) -> None:
+    """Parts along the last axis do not lie together in memory."""
+    shape = "8,3" if axis == 0 else "4,6"
+    graph = parse(f"{INPUTS}{PARTS[what]}  %q = tanh %x : f32[4,3]\n  %c = concat %q, %p {{axis={axis}}} : f32[{shape}]\n"
+                  f"  %d = concat %p, %q {{axis={axis}}} : f32[{shape}]\n  return %c, %d\n}}")
+    verify(graph, closed=True)
+    inputs: list[object] = [np.arange(12, dtype=np.float32).reshape(4, 3) / 7, np.array([0.5, -2, 3], np.float32)]
+    for a, b in zip(LLVMEngine().compile(graph, Options())(inputs), ENGINE.compile(graph, Options())(inputs), strict=True):
+        np.testing.assert_allclose(a, b, 1e-6)

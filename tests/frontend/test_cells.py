@@ -299,6 +299,25 @@ def test_lstm_concatenated_state() -> None:
     assert (out.shape.as_list(), state.shape.as_list()) == ([2, 3], [2, 5])
 
 
+@pytest.mark.parametrize("make", [rnn_cell.LSTMCell, rnn_cell.BasicLSTMCell])
+def test_a_concatenated_state_is_a_tuple_in_one(make: Any, caplog: Any) -> None:
+    more = {"num_proj": 3} if make is rnn_cell.LSTMCell else {}
+    x, c, m = x_of(None, 4), x_of(None, 2), x_of(None, more.get("num_proj", 2))
+    found = []
+    for as_tuple in (True, False):
+        caplog.clear()
+        with tf.variable_scope("same", reuse=not as_tuple, initializer=tf.random_normal_initializer(seed=1)):
+            cell = make(2, state_is_tuple=as_tuple, **more)
+            assert ("concatenated state" in caplog.text) == (not as_tuple)
+            out, state = cell(x, LSTMStateTuple(c, m) if as_tuple else tf.concat([c, m], 1))
+            found += [out, tf.concat(list(state), 1) if as_tuple else state]
+    rng = np.random.default_rng(0)
+    given = {t: rng.normal(size=(3, t.shape[1].value)) for t in (x, c, m)}
+    a, s, b, t = evaluate(found, given)
+    np.testing.assert_array_equal(a, b)
+    np.testing.assert_array_equal(s, t)
+
+
 def test_lstm_clip_of_zero_clips() -> None:
     cell = rnn_cell.LSTMCell(2, cell_clip=0.0)
     _, state = cell(tf.ones([1, 2]), LSTMStateTuple(tf.ones([1, 2]), tf.ones([1, 2])))
@@ -492,6 +511,9 @@ def test_attention_wrapper() -> None:
     assert (cell.state_size, cell.output_size) == (2 + 5 + 15, 5)
     out, state = step(cell)
     assert (out.shape.as_list(), state.shape.as_list()) == ([2, 5], [2, 22])
+    with tf.variable_scope("sized"):
+        step(contrib.AttentionCellWrapper(rnn_cell.GRUCell(2), 3, input_size=7))
+    assert shapes()["sized/attention_cell_wrapper/kernel"] == [4 + 2, 7]
     wrapped = contrib.AttentionCellWrapper(rnn_cell.BasicLSTMCell(2), 3)
     with tf.variable_scope("t"):
         _, (inner, attns, memory) = step(wrapped)
