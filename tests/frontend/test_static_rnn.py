@@ -221,3 +221,15 @@ def test_stack() -> None:
                                   ([gru()], [gru()], (1,))):
         with pytest.raises(ValueError):
             contrib.stack_bidirectional_rnn(cells, others, [x_of(2, 4)], initial_states_bw=states, **F32)
+
+
+def test_a_cell_whose_state_changes_its_form_is_refused() -> None:
+    class Other(tf.nn.rnn_cell.RNNCell):
+        """Gives a pair where it was given one state."""
+
+        state_size = output_size = 2
+
+        def call(self, inputs: Any, state: Any) -> tuple[Any, Any]:
+            return state, (state, state)
+    with pytest.raises((ValueError, TypeError), match="structure"):
+        tf.nn.static_rnn(Other(), [x_of(2, 4), x_of(2, 4)], sequence_length=[1, 2], dtype=tf.float32)
