@@ -95,6 +95,7 @@ EQUAL: dict[str, str] = {
     "rnngraph/passes/fuse.py: `self.groups.append(group)` -> `pass`": "cost only: nothing is fused",
     "rnngraph/passes/fuse.py: `fusible(node) and not literal(node) and node not in self.alone` -> `False`":
         "cost only: nothing is fused",
+    "rnngraph/passes/hoist.py: without `\"iota\"`": "cost only: what is made outside a loop though it is cheap inside",
     "rnngraph/passes/fuse.py: `any` -> `all`": "cost only: what moves elements is not fused with what computes",
     "rnngraph/passes/fuse.py: `node.op.name in CHEAP` -> `node.op.name not in CHEAP`": "cost only: what is computed twice",
     "rnngraph/passes/uses.py: `len(node.results) - 1` -> `(1) - (len(node.results))`":
@@ -148,6 +149,8 @@ EQUAL: dict[str, str] = {
     "rnngraph/lowering/views.py: `d == 1 or d == wanted or isinstance(d, int)` -> "
     "`((d == 1) and (d == wanted) and (isinstance(d, int)))`": "cost only: a stride that is known is computed",
     # What is the same by another rule of the house.
+    'rnngraph/passes/list_facts.py: `0` -> `(-1)` in `return bool(new.attrs["dynamic"]) and size_of(new.operands[0`':
+        "one operand",
     "rnngraph/lowering/lower.py: `0` -> `(-1)` in `out = self.place(node.results[0])`": "one result",
     "rnngraph/lowering/loops.py: `0` -> `(-1)` in `return tuple(test.steps), test.views[p.cond.results[0]]`": "one result",
     "rnngraph/autodiff/sweep.py: `0` -> `(-1)` in `return parts[0]`": "there is one",

@@ -21,7 +21,6 @@ from rnngraph.ir.graph import Array, Node, Value, call, call_node, current
 from rnngraph.ir.op import Call
 from rnngraph.ir.rewrite import Rewriting, Rule
 from rnngraph.ir.sizes import Dim, sub
-from rnngraph.ir.types import TensorType
 from rnngraph.ops.shapes import nonnegative
 from rnngraph.passes.known import SMALL, array_of, fixed, is_op, is_uniform, plain, uniform
 from rnngraph.passes.trace import tracing
@@ -68,7 +67,7 @@ def kept(function: Callable[[Node], Result]) -> Rewriting:
 
 def _shape(value: Value) -> tuple[Dim, ...] | None:
     """The sizes, if all have names."""
-    shape = value.type.shape if isinstance(value.type, TensorType) else None
+    shape = value.tensor.shape
     return None if shape is None or None in shape else shape
 
 
