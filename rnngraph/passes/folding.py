@@ -87,8 +87,6 @@ def constants(node: Node) -> Result:
     if not arrays or any(a is None or a.size > SMALL or a.dtype.kind == "O" for a in arrays):
         return None
     t = node.results[0].tensor
-    if t.shape is None or not all(isinstance(d, int) for d in t.shape):
-        return None
     try:
         made = np.asarray(node.op.reference(Call(node, _number), *arrays))
     except (ValueError, TypeError, IndexError, ZeroDivisionError, OpError):
