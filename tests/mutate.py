@@ -126,6 +126,7 @@ EQUAL: dict[str, str] = {
     "rnngraph/session.py: `seconds > SLOW` -> `seconds >= SLOW`": "no clock tells",
     "rnngraph/session.py: `0` -> `1` in `self.intra_op_parallelism_threads = 0`":
         "cost only: every engine uses one thread so far",
+    "rnngraph/frontend/train/optimizer.py: `g is not None` -> `g is None`": "gating only orders what has no effect",
     "rnngraph/frontend/train/optimizer.py: `value` -> `True`": "another op that makes the same zeros",
     # What only changes the words of a message.
     'rnngraph/lowering/loops.py: `node.name or "loop"` -> `((node.name) and ("loop"))`': "words only: how explain names a loop",

@@ -366,3 +366,14 @@ def test_the_global_step_of_a_graph() -> None:
     for bad in (3, tf.constant(1.0), tf.constant([1])):
         with pytest.raises(TypeError, match="global_step"):
             train.assert_global_step(bad)
+
+
+def test_boundaries_of_a_step_counted_in_int64() -> None:
+    """Whole numbers are int32 as they are written; only they may be narrower than what they are compared with."""
+    x = tf.placeholder(tf.int64, [])
+    rate = train.piecewise_constant(x, [2, 5], [1.0, 0.5, 0.1])
+    found = [float(tf.Session().run(rate, {x: n})) for n in (0, 2, 3, 5, 6, 2 ** 40)]
+    np.testing.assert_allclose(found, [1.0, 1.0, 0.5, 0.5, 0.1, 0.1])
+    for other in (tf.float32, tf.float64):
+        with pytest.raises(ValueError, match="must have the same dtype"):
+            train.piecewise_constant(tf.placeholder(other, []), [2, 5], [1.0, 0.5, 0.1])

@@ -55,6 +55,18 @@ def test_what_is_no_tensor_is_refused_by_its_place(builder: Any, operand: Any) -
             call("concat", *operands, axis=0)
 
 
+@pytest.mark.parametrize("shape", [(), (2, 2)])
+def test_segment_ids_are_a_vector(builder: Any, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="rank 1"):
+        call("segment_sum", builder.param(tensor(float32, (2, 3))), builder.param(tensor(int32, shape)))
+
+
+@pytest.mark.parametrize("x", [0, 5, 2 ** 32 - 1, 2 ** 32, 2 ** 33 + 7, 3 * 2 ** 40 + 1, 2 ** 63 - 1])
+def test_the_counter_of_the_cipher_is_both_halves_of_a_number(x: int) -> None:
+    low, high = random.words(random._ARRAYS, np.int64(x))
+    assert (int(low), int(high)) == (x % 2 ** 32, x // 2 ** 32)
+
+
 # --- state -------------------------------------------------------------------------------------------------------
 
 def test_types_of_an_assignment(builder: Any) -> None:
