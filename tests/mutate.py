@@ -33,7 +33,8 @@ API, RANDOM = "tests/test_api_programs.py", "tests/test_random_programs.py"
 PROGRAMS, FRONTEND = "tests/programs", "tests/frontend"
 ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ir": (("rnngraph/ir",), (
-        "tests/ir", "tests/passes/test_cases.py", API, f"{PROGRAMS}/test_sizes.py", "tests/errors/test_places.py")),
+        "tests/ir", "tests/passes/test_cases.py", "tests/ops/test_rules.py", API, f"{PROGRAMS}/test_sizes.py",
+        "tests/errors/test_places.py")),
     "ops": (("rnngraph/ops",), (
         "tests/ops", API, f"{FRONTEND}/test_array.py", f"{FRONTEND}/test_math.py", f"{FRONTEND}/test_nn.py",
         f"{FRONTEND}/test_variable.py", f"{PROGRAMS}/test_control_flow.py", f"{PROGRAMS}/test_hard_cases.py",
