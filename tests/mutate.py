@@ -150,7 +150,10 @@ EQUAL: dict[str, str] = {
         "cost only: all matrices are packed",
     "rnngraph/lowering/views.py: `d == 1 or d == wanted or isinstance(d, int)` -> "
     "`((d == 1) and (d == wanted) and (isinstance(d, int)))`": "cost only: a stride that is known is computed",
+    "rnngraph/autodiff/mirror.py: `value not in self.found` -> `True`": "cost only: found once more",
     # What is the same by another rule of the house.
+    "rnngraph/autodiff/sweep.py: `0` -> `(-1)` in `owner = node.operands[0].node`": "a history has one operand",
+    "rnngraph/autodiff/regions.py: `0` -> `(-1)` in `sweep.add(numbered(region)[path[0]], cotangent)`": "a path of one step",
     'rnngraph/passes/list_facts.py: `0` -> `(-1)` in `return bool(new.attrs["dynamic"]) and size_of(new.operands[0`':
         "one operand",
     "rnngraph/lowering/lower.py: `0` -> `(-1)` in `out = self.place(node.results[0])`": "one result",

@@ -377,3 +377,16 @@ def test_boundaries_of_a_step_counted_in_int64() -> None:
     for other in (tf.float32, tf.float64):
         with pytest.raises(ValueError, match="must have the same dtype"):
             train.piecewise_constant(tf.placeholder(other, []), [2, 5], [1.0, 0.5, 0.1])
+
+
+@pytest.mark.parametrize("updates", [None, 0, 8, 1000])
+def test_averages_forget_faster_at_first(updates: int | None) -> None:
+    v = tf.Variable(1.0)
+    average = train.ExponentialMovingAverage(0.9, num_updates=updates)
+    move = average.apply([v])
+    sess = tf.Session()
+    sess.run(tf.global_variables_initializer())
+    sess.run(v.assign(3.0))
+    sess.run(move)
+    decay = 0.9 if updates is None else min(0.9, (1 + updates) / (10 + updates))
+    np.testing.assert_allclose(sess.run(average.average(v)), decay * 1.0 + (1 - decay) * 3.0, 1e-6)

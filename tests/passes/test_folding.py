@@ -51,6 +51,8 @@ CASES = {
     "x - y": ("sub %x, %y : f32[n]", ""),
     "x * 1": ("mul %x, %ones : f32[n]", "%x"),
     "1 * x": ("mul %ones, %x : f32[n]", "%x"),
+    "v + [0, 1]": ("add %v, %c01 : f32[2]", ""),
+    "v * [1, 1]": ("mul %v, %c11 : f32[2]", "%v"),
     "x * 0": ("mul %x, %zeros : f32[n]", ""),
     "x / 1": ("div %x, %ones : f32[n]", "%x"),
     "1 / x": ("div %ones, %x : f32[n]", ""),
@@ -107,6 +109,8 @@ MORE = """
   %xb = broadcast %x, %b2 : f32[2,n]
   %mm = concat %m, %m {axis=0} : f32[2*n,3]
   %four = sizes {dims=[4]} : i32[1]
+  %c01 = constant {value=f32([0.0,1.0])} : f32[2]
+  %c11 = constant {value=f32([1.0,1.0])} : f32[2]
   %u0 = unslice %v, %four {starts=[0], strides=[1]} : f32[4]
   %u1 = unslice %v, %four {starts=[2], strides=[1]} : f32[4]
   %u2 = unslice %v, %four {starts=[1], strides=[1]} : f32[4]
