@@ -90,6 +90,25 @@ SEMANTIC: list[tuple[str, str, str, str, str]] = [
 """Room, file, a text that the file has once, what it becomes, what that breaks."""
 
 EQUAL: dict[str, str] = {
+    "rnngraph/passes/close/sizes.py: `200` -> `(199)` in `for _ in range(200):`": "how often it is tried before it is given up",
+    "rnngraph/backends/reference.py: `isinstance(result, np.ndarray) and (not result.flags.owndata or any(re` -> `True`":
+        "cost only: a copy more",
+    "rnngraph/backends/llvm/text.py: `wrapped >> (bits - 1)` -> `True`": "LLVM reads a number modulo its width",
+    "rnngraph/backends/llvm/guard.py: `2` -> `3` in `NEVER = 2**63 - 1`": 
+        "both sides wrap it to the same number, in no clock's reach",
+    "rnngraph/backends/llvm/tiles.py: `1` -> `(0)` in `self.sets = 1 << (room.bit_length() - 1)`":
+        "cost only: in how many sets products are added up",
+    "rnngraph/passes/known.py: `0` -> `(-1)` in `return made.results[0]`": "what is cheap has one result",
+    "rnngraph/autodiff/mirror.py: `1` -> `2` in `param = Value(hidden(row_type(outer.type), bound), None, sel`":
+        "parameters are numbered when the graph is sealed",
+    "rnngraph/autodiff/sweep.py: `v in self.active` -> `True`": "cost only: a sum that nobody reads",
+    "rnngraph/lowering/scalars_numpy.py: `0` -> `1` in `return np.where(y == 0, x.dtype.type(0), np.fmod(x, np.where`":
+        "a check has failed by then, what stands here is not read",
+    "rnngraph/lowering/loops.py: `1 - made.operands.index(param)` -> `(made.operands.index(param)) - (1)`":
+        "-1 is 1 among two operands",
+    "rnngraph/ops/reduction.py: `len(target) > len(have)` -> `len(target) >= len(have)`":
+        "cost only: the op runs as it is, not as a sum",
+    "rnngraph/ir/printer.py: `word == \"captures\"` -> `True`": "another spelling: the parser follows the same rule",
     "rnngraph/frontend/train/adaptive.py: `v.shape.is_fully_defined()` -> `False`":
         "ones made like the variable's value are the ones that an initializer makes of its shape",
     # What only changes how fast a program is, or how much memory it takes: a kernel more or less, a copy more.

@@ -42,7 +42,7 @@ def check(body: str, fused: int = 1) -> None:
             np.testing.assert_allclose(a, b, 1e-6)
 
 
-@pytest.mark.parametrize("first, second", itertools.product(MOVES, ["", *MOVES]))
+@pytest.mark.parametrize("first, second", list(itertools.product(MOVES, ["", *MOVES])))
 def test_one_after_another(first: str, second: str) -> None:
     shape: tuple[str, ...] = ("4", "3")
     body, at = "", "%x"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import rnngraph as tf
+from rnngraph.frontend.rnn.linear import cut
 
 rnn_cell = tf.nn.rnn_cell
 contrib = tf.contrib.rnn
@@ -714,3 +715,40 @@ def test_adaptor_and_reversal(dynamic: bool) -> None:
     np.testing.assert_array_equal(b[:, 0], [x[0, 0] + x[1, 0], x[1, 0], [0, 0]])
     whole, _ = backward(tf.constant(x), dtype=tf.float32, scope="all")
     np.testing.assert_array_equal(evaluate([whole])[0], np.cumsum(x[::-1], 0)[::-1])
+
+
+def test_the_rhythm_of_a_phased_lstm() -> None:
+    cell = contrib.PhasedLSTMCell(4, ratio_on=0.5, leak=0.25)
+    times = np.array([[0.0], [0.7], [1.6], [3.0]], np.float32)
+    zero = cell.zero_state(4, tf.float32)
+    with tf.variable_scope("s", initializer=tf.constant_initializer(0.5)):
+        _, state = cell((tf.constant(times), tf.ones([4, 2])), zero)
+    place = {v.op.name.rsplit("/", 1)[1]: v for v in tf.global_variables()}
+    fill = [tf.assign(place["period"], [4.0, 4, 4, 4]), tf.assign(place["phase"], [0.0] * 4)]
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(fill)
+        c = sess.run(state.c)
+    # Half of the period the gate is open: up for a quarter of it, down for a quarter; then it leaks.
+    gates = [0.0, 2 * (0.7 / 4) / 0.5, 2 - 2 * (1.6 / 4) / 0.5, 0.25 * 3 / 4]
+    np.testing.assert_allclose(c / c[1] * gates[1], np.repeat(np.array(gates)[:, None], 4, 1), rtol=1e-5)
+
+
+def test_keep_probabilities_that_are_fed() -> None:
+    keep = tf.placeholder(tf.float32, [])
+    cell = rnn_cell.DropoutWrapper(rnn_cell.BasicRNNCell(3), input_keep_prob=keep, output_keep_prob=keep)
+    out, _ = cell(tf.ones([2, 3]), tf.ones([2, 3]))
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        assert (sess.run(out, {keep: 1.0}) != 0.0).all()
+        assert set(np.unique(sess.run(out, {keep: 1e-6}))) == {0.0}
+
+
+def test_arrays_have_no_handles() -> None:
+    with pytest.raises(NotImplementedError, match="handle"):
+        tf.TensorArray(tf.float32, 3, handle=tf.constant(["a", "b"]))
+
+
+@pytest.mark.parametrize("size, parts, wanted", [(7, 3, [3, 2, 2]), (6, 3, [2, 2, 2]), (2, 3, [1, 1, 0]), (5, 1, [5])])
+def test_sizes_are_cut_evenly(size: int, parts: int, wanted: list[int]) -> None:
+    assert cut(size, parts) == wanted

@@ -390,3 +390,22 @@ def test_averages_forget_faster_at_first(updates: int | None) -> None:
     sess.run(move)
     decay = 0.9 if updates is None else min(0.9, (1 + updates) / (10 + updates))
     np.testing.assert_allclose(sess.run(average.average(v)), decay * 1.0 + (1 - decay) * 3.0, 1e-6)
+
+
+def test_the_name_of_an_average_before_and_after_it_is_made() -> None:
+    with tf.Graph().as_default():
+        v = tf.Variable(1.0, name="v")
+        ema = train.ExponentialMovingAverage(0.9)
+        before = ema.average_name(v)
+        ema.apply([v])
+        assert before == ema.average_name(v) == "v/ExponentialMovingAverage"
+
+
+def test_the_step_of_another_graph() -> None:
+    with tf.Graph().as_default() as one, tf.Graph().as_default() as other:
+        step = train.get_or_create_global_step(one)
+        assert step.graph is one and train.get_global_step(one) is step and train.get_global_step(other) is None
+
+
+def test_versions_of_checkpoints_have_tensorflow_s_numbers() -> None:
+    assert (train.Saver.V1, train.Saver.V2) == (1, 2)

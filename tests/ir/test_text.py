@@ -14,6 +14,7 @@ from rnngraph.ir.parser import ParseError, parse
 from rnngraph.ir.printer import canonical, print_graph, write
 from rnngraph.ir.sizes import Symbol, floordiv, minimum, mod, mul
 from rnngraph.ir.types import ListType, RefType, TensorType, Type, float32, int32, tensor
+from rnngraph.ir.walk import needed
 from tests.support.random_graphs import random_graph, random_open_graph
 
 assert ops and state
@@ -282,3 +283,20 @@ graph @main(%n: i32[], %x: f32[6], %y: f32[2], %z: f32[3]) {{
   return %a, %b, %c
 }}""")))
     assert texts[0] == texts[1]
+
+
+def test_two_sizes_are_not_one() -> None:
+    two, one = (parse(f"graph @f(%x: f32[{a}], %y: f32[{b}]) {{\n  return %x, %y\n}}\n") for a, b in (("n", "m"), ("n", "n")))
+    assert difference(two, one) is not None and difference(one, two) is not None
+
+
+def test_sums_are_written_in_the_order_of_the_sizes() -> None:
+    text = "graph @f(%x: f32[z], %y: f32[a], %v: f32[z + a]) {\n  return %v\n}\n"
+    assert print_graph(parse(text)) == text and "%2: f32[s0 + s1]" in canonical(parse(text))
+
+
+def test_what_is_needed() -> None:
+    graph = parse("graph @f(%x: f32[3]) {\n  %a = neg %x : f32[3]\n  %b = neg %a : f32[3]\n  %c = add %a, %b : f32[3]\n"
+                  "  %d = neg %x : f32[3]\n  return %c\n}\n")
+    a, b, c, d = graph.nodes
+    assert needed(graph, [c]) == {a, b, c} and needed(graph, [graph.params[0]]) == set() and needed(graph, [d, a]) == {d, a}

@@ -422,3 +422,11 @@ def test_explain_tells_what_runs_on_the_host_in_each_step(graph: Any) -> None:
     assert [s.name for s in report.all_steps() if "py_func" in s.name or "PyFunc" in s.name]
     assert len(report.host_steps_in_loops()) >= 1 and all(s.loop and s.where == "host" for s in report.host_steps_in_loops())
     assert len(report.all_steps()) == len(str(report).splitlines()) - 1 - len(report.notes)
+
+
+def test_a_closed_session_explains_nothing() -> None:
+    x = tf.constant(1.0)
+    sess = tf.Session()
+    sess.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        sess.explain(x)

@@ -100,13 +100,11 @@ class Branch:
 
     def __init__(self, function: Function, otherwise: str, end: str) -> None:
         self._function, self._otherwise, self._end = function, otherwise, end
-        self.seen_otherwise = False
 
     def otherwise(self) -> None:
         """End the first arm and begin the second."""
         self._function.branch(self._end)
         self._function.block(self._otherwise)
-        self.seen_otherwise = True
 
 
 class Function:
@@ -236,10 +234,7 @@ class Function:
         then, otherwise, end = self.fresh("then"), self.fresh("else"), self.fresh("end")
         self.branch_if(condition, then, otherwise)
         self.block(then)
-        branch = Branch(self, otherwise, end)
-        yield branch
-        if not branch.seen_otherwise:
-            branch.otherwise()
+        yield Branch(self, otherwise, end)
         self.block(end)
 
     # -- i64 arithmetic that folds what is known now
