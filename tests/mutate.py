@@ -108,7 +108,6 @@ EQUAL: dict[str, str] = {
         "-1 is 1 among two operands",
     "rnngraph/ops/reduction.py: `len(target) > len(have)` -> `len(target) >= len(have)`":
         "cost only: the op runs as it is, not as a sum",
-    "rnngraph/ir/printer.py: `word == \"captures\"` -> `True`": "another spelling: the parser follows the same rule",
     "rnngraph/frontend/train/adaptive.py: `v.shape.is_fully_defined()` -> `False`":
         "ones made like the variable's value are the ones that an initializer makes of its shape",
     # What only changes how fast a program is, or how much memory it takes: a kernel more or less, a copy more.

@@ -45,6 +45,8 @@ CANONICAL = [
     "    %l = constant {value=i32(3)} : i32[]\n    %m = less %t, %l : bool[]\n    yield %m\n  } do(%t) {\n"
     "    %o = concat %q, %q {axis=0} : f32[2*d.1,4]\n    yield carry(%o)\n  } : f32[d.2,4], i32[] = trips\n"
     "  return %g, %v\n}\n",
+    "graph @f(%x: f32[B], %n: i32[] = B) {\n  %y, %k = loop %n captures(%a=%x) carry(%s: i32[] = B = %n) do(%t) {\n"
+    "    %b = add %s, %t : i32[]\n    yield carry(%b)\n  } : i32[], i32[] = B\n  return %y\n}\n",
     "graph @f(%a: f32[?], %b: f32[*], %c: list[?]<f32[?,4]>, %d: ref f32[3], %e: list[T]<list[2]<i32[T]>>) {\n"
     "  return %a\n}\n",
     "graph @f(%y: f32[], %y.1: f32[], %x: i64[2] = [B,3]) {\n  %z = add %y, %y.1 : f32[]\n  return %z\n}\n",
