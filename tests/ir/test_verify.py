@@ -278,6 +278,19 @@ def test_slot_counts() -> None:
     refuse(branches(short), "must take 1 captures, but takes 2")
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_loop_s_body_takes_the_step_and_what_the_loop_hands_it(count: int) -> None:
+    builder = Builder(Graph())
+    n, x = builder.param(tensor("int32")), builder.param(tensor("float32"))
+    body = builder.region()
+    for t in ("int32", "float32", "float32")[:count]:
+        body.param(tensor(t))
+    last = body.graph.params[-1:]
+    body.graph.seal(last)
+    wrong = builder.node("loop", [n, x], {"carry": 1, "limited": True}, [body.graph], types=[x.type, n.type])
+    refuse(builder.graph.seal([wrong.results[0]]), "the loop.s body must take 2 parameters .*, but takes " + str(count))
+
+
 def test_sizes_are_bound_here() -> None:
     builder = Builder(Graph())
     x = builder.param(tensor("bool", (Symbol("B").dim,)))
