@@ -302,3 +302,11 @@ def test_what_is_needed() -> None:
                   "  %d = neg %x : f32[3]\n  return %c\n}\n")
     a, b, c, d = graph.nodes
     assert needed(graph, [c]) == {a, b, c} and needed(graph, [graph.params[0]]) == set() and needed(graph, [d, a]) == {d, a}
+
+
+def test_a_loop_with_a_condition_is_not_one_without() -> None:
+    text = ("graph @f(%x: f32[], %n: i32[]) {\n  %y, %k = loop %n carry(%s=%x) COND do(%t) {\n    %b = neg %s : f32[]\n"
+            "    yield carry(%b)\n  } : f32[], i32[] = T\n  return %y\n}\n")
+    cond = "while(%t) {\n    %p = constant {value=bool(true)} : bool[]\n    yield %p\n  }"
+    one, other = parse(text.replace("COND", cond)), parse(text.replace("COND ", ""))
+    assert "regions" in (difference(one, other) or "") and "regions" in (difference(other, one) or "")
