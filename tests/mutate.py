@@ -38,7 +38,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "ops": (("rnngraph/ops",), (
         "tests/ops", API, f"{FRONTEND}/test_array.py", f"{FRONTEND}/test_math.py", f"{FRONTEND}/test_nn.py",
         f"{FRONTEND}/test_variable.py", f"{PROGRAMS}/test_control_flow.py", f"{PROGRAMS}/test_hard_cases.py",
-        f"{PROGRAMS}/test_data_sizes.py", f"{PROGRAMS}/test_unknown_ranks.py")),
+        f"{PROGRAMS}/test_data_sizes.py", f"{PROGRAMS}/test_unknown_ranks.py", f"{PROGRAMS}/test_odd_values.py")),
     "autodiff": (("rnngraph/autodiff",), (
         API, f"{PROGRAMS}/test_control_flow.py", f"{PROGRAMS}/test_unknown_ranks.py",
         f"{PROGRAMS}/test_registered_gradients.py", "tests/test_golden.py", RANDOM)),
