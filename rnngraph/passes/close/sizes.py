@@ -95,6 +95,8 @@ class Closer:
             return made
         if node.op.name in ("unbroadcast", "identity", "stop_gradient", "refine"):
             return operands[:1]
+        if not all(isinstance(v.type, ListType) for v in operands):
+            return None  # a tensor is among the parts, so the rows are even and their sum is a tensor
         name = {"cotangent_sum": "list_sum", "zeros_like": "list_zeros_like"}.get(node.op.name)
         return None if name is None else builder.plain(name, operands, name=node.name, origin=node.origin).results
 
