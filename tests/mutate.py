@@ -94,13 +94,13 @@ EQUAL: dict[str, str] = {
     "rnngraph/backends/reference.py: `isinstance(result, np.ndarray) and (not result.flags.owndata or any(re` -> `True`":
         "cost only: a copy more",
     "rnngraph/backends/llvm/text.py: `wrapped >> (bits - 1)` -> `True`": "LLVM reads a number modulo its width",
-    "rnngraph/backends/llvm/guard.py: `2` -> `3` in `NEVER = 2**63 - 1`": 
+    "rnngraph/backends/llvm/guard.py: `2` -> `3` in `NEVER = 2**63 - 1`":
         "both sides wrap it to the same number, in no clock's reach",
     "rnngraph/backends/llvm/tiles.py: `1` -> `(0)` in `self.sets = 1 << (room.bit_length() - 1)`":
         "cost only: in how many sets products are added up",
     "rnngraph/passes/known.py: `0` -> `(-1)` in `return made.results[0]`": "what is cheap has one result",
     "rnngraph/autodiff/mirror.py: `1` -> `2` in `param = Value(hidden(row_type(outer.type), bound), None, sel`":
-        "parameters are numbered when the graph is sealed",
+        "`place_rows` numbers them",
     "rnngraph/autodiff/sweep.py: `v in self.active` -> `True`": "cost only: a sum that nobody reads",
     "rnngraph/lowering/scalars_numpy.py: `0` -> `1` in `return np.where(y == 0, x.dtype.type(0), np.fmod(x, np.where`":
         "a check has failed by then, what stands here is not read",
