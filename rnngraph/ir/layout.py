@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rnngraph.ir.binders import plain_content
 from rnngraph.ir.graph import Graph, Node, Value
+from rnngraph.ir.op import Content
 from rnngraph.ir.types import ListType, TensorType, Type
 
 Group = tuple[str, tuple[Value, ...]]
@@ -58,6 +60,14 @@ def row_type(t: Type) -> Type:
     if not isinstance(t, TensorType) or t.shape == ():
         raise LayoutError("a value read row by row must be a list or a tensor with at least one axis")
     return t.with_shape(None if t.shape is None else t.shape[1:])
+
+
+def inherited(group: str, outer: Value) -> tuple[Type, Content]:
+    """The type and content of a region's parameter of this group that the outer value says. Raises LayoutError for what
+    has no rows. Only a capture knows what the outer value knows: rows and carries change from step to step."""
+    if group == "rows":
+        return row_type(outer.type), None
+    return outer.type, plain_content(outer.content) if group == "captures" else None
 
 
 def _require(holds: bool, message: str) -> None:

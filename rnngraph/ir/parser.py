@@ -22,7 +22,7 @@ from typing import Any
 
 from rnngraph.ir.binders import plain_content, unbound
 from rnngraph.ir.graph import NOWHERE, Builder, Graph, Node, Value
-from rnngraph.ir.layout import LayoutError, row_type
+from rnngraph.ir.layout import LayoutError, inherited
 from rnngraph.ir.literals import ParseError, Reader, Sizes
 from rnngraph.ir.op import Content, lookup
 from rnngraph.ir.sizes import Symbol, substitute
@@ -299,10 +299,10 @@ class _Parser:
             place = reader.at
             outer = self.value(scope)
             try:
-                type_ = row_type(outer.type) if group == "rows" else outer.type
+                type_, content = inherited(group, outer)
             except LayoutError as error:
                 raise reader.error(f"a value that has rows ({error})", place) from None
-            return _Parameter(name, type_, plain_content(outer.content) if group == "captures" else None, outer, group)
+            return _Parameter(name, type_, content, outer, group)
         type_ = reader.type(sizes)
         reader.symbol("=")
         content = None

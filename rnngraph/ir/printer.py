@@ -18,6 +18,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +26,7 @@ import numpy as np
 
 from rnngraph.ir.binders import plain_content, standing
 from rnngraph.ir.graph import Array, Graph, Node, OpenSizes, Value
-from rnngraph.ir.layout import Block, LayoutError, Slots, row_type, slots
+from rnngraph.ir.layout import Block, LayoutError, Slots, inherited, slots
 from rnngraph.ir.op import Attr, Content, Site
 from rnngraph.ir.sizes import Apply, Atom, Dim, Expr, Symbol, symbols
 from rnngraph.ir.types import BY_SHORT, DType, ListType, RefType, TensorType, Type, as_dtype
@@ -399,8 +400,10 @@ class _Writer:
 
     def parameter(self, word: str, param: Value, outer: Value) -> str:
         """`%inner=%outer`, with type and content where they are not the outer value's."""
-        name = self.names.define(param)
-        if param.type == _default_type(word, outer) and plain_content(param.content) == default_content(word, outer):
+        name, told = self.names.define(param), False
+        with suppress(LayoutError):
+            told = inherited(word, outer) == (param.type, plain_content(param.content))
+        if told:
             return f"{name}={self.names.value(outer)}"
         return f"{name}: {self.names.typed(param)} = {self.names.value(outer)}"
 
@@ -415,15 +418,3 @@ class _Writer:
                 if isinstance(d, Expr) and isinstance(e, Expr) and d.symbol and e.symbol:
                     self.names.sizes.setdefault(d.symbol, self.names.size(e.symbol))
                     self.names.order.setdefault(d.symbol, self.names.order[e.symbol])
-
-
-def _default_type(word: str, outer: Value) -> Type | None:
-    try:
-        return row_type(outer.type) if word == "rows" else outer.type
-    except LayoutError:
-        return None
-
-
-def default_content(word: str, outer: Value) -> Content:
-    """The content of a region's parameter where its text does not say: captures know what the outer value knows."""
-    return plain_content(outer.content) if word == "captures" else None

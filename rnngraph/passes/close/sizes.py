@@ -14,7 +14,7 @@ import numpy as np
 
 from rnngraph.errors import with_inputs
 from rnngraph.ir.graph import Array, Graph, Node, Value
-from rnngraph.ir.op import OpDef
+from rnngraph.ir.op import OpDef, lookup
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
@@ -22,6 +22,9 @@ from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbo
 from rnngraph.ops.shapes import text
 from rnngraph.passes.close.builder import ClosingBuilder
 from rnngraph.passes.close.facts import Conflict, Facts, Learned
+
+_FORMS = (("cotangent_sum", "list_sum"), ("zeros_like", "list_zeros_like"))
+"""What is made of cotangents: the op for tensors, and the one for lists."""
 
 
 class Closer:
@@ -60,21 +63,20 @@ class Closer:
     def results(self, builder: ClosingBuilder, node: Node) -> Sequence[Value]:
         """The closed values of a node's results."""
         builder.origin = node.origin
-        operands = [builder.local(self.values[v]) for v in node.operands]
+        operands: Sequence[Value] = [builder.local(self.values[v]) for v in node.operands]
         if node.op.name in ("loop", "if"):
             try:
                 return (self.loop if node.op.name == "loop" else self.branch)(builder, node, operands)
             except Conflict as conflict:
                 return self.failing(builder, node, str(conflict)).results
-        listed = self.listed(builder, node, operands)
-        if listed is not None:
-            return listed
-        operands = [self.dense(builder, new, old) for new, old in zip(operands, node.operands, strict=True)]
+        if _passes_on(node, operands):
+            return operands[:1]
+        op, operands = self.formed(builder, node, operands)
         after: tuple[Node, ...] = ()
         if node.op.effects != "pure" or node.op.fails:
             after = self.edges(builder, node)
         try:
-            made = builder.node(node.op, operands, self.attrs(node), (), node.name, None, after, node.origin,
+            made = builder.node(op, operands, self.attrs(node), (), node.name, None, after, node.origin,
                                 [v.hint for v in node.results])
         except Conflict as conflict:
             made = self.failing(builder, node, str(conflict))
@@ -83,28 +85,22 @@ class Closer:
         found: Sequence[Value] = made.results
         return found
 
-    def listed(self, builder: ClosingBuilder, node: Node, operands: Sequence[Value]) -> Sequence[Value] | None:
-        """Cotangents of histories whose rows turned out uneven are lists; the open graph took them for tensors."""
-        if not any(isinstance(v.type, ListType) for v in operands):
-            # What was a list when the node was made may have become rows of a tensor.
-            if node.op.name == "list_dense":
-                return operands
-            name = {"list_sum": "cotangent_sum", "list_zeros_like": "zeros_like"}.get(node.op.name)
-            made: Sequence[Value] | None = None if name is None else builder.node(name, operands, name=node.name,
-                                                                                  origin=node.origin).results
-            return made
-        if node.op.name in ("unbroadcast", "identity", "stop_gradient", "refine"):
-            return operands[:1]
-        if not all(isinstance(v.type, ListType) for v in operands):
-            return None  # a tensor is among the parts, so the rows are even and their sum is a tensor
-        name = {"cotangent_sum": "list_sum", "zeros_like": "list_zeros_like"}.get(node.op.name)
-        return None if name is None else builder.plain(name, operands, name=node.name, origin=node.origin).results
+    def formed(self, builder: ClosingBuilder, node: Node, operands: Sequence[Value]) -> tuple[OpDef, Sequence[Value]]:
+        """The op of a node and what it is given: lists where they are all lists and it has such a form, else tensors.
+
+        Only here is it known which values that a loop kept are rows of one tensor, so neither form is final before.
+        """
+        forms = next((f for f in _FORMS if node.op.name in f), None)
+        if forms is None:
+            return node.op, [self.dense(builder, new, old) for new, old in zip(operands, node.operands, strict=True)]
+        of_tensors, of_lists = forms
+        if all(isinstance(v.type, ListType) for v in operands):
+            return lookup(of_lists), operands
+        return lookup(of_tensors), [_dense(builder, v) for v in operands]
 
     def dense(self, builder: ClosingBuilder, new: Value, old: Value) -> Value:
         """A value that the program takes for a tensor as one: rows of a loop whose sizes its steps decide are a list."""
-        if not isinstance(new.type, ListType) or not isinstance(old.type, TensorType):
-            return new
-        return builder.plain("list_dense", [new], origin=builder.origin).results[0]
+        return _dense(builder, new) if isinstance(old.type, TensorType) else new
 
     def attrs(self, node: Node) -> Mapping[str, Any]:
         """The attributes, with what is known of the parameters' sizes."""
@@ -341,6 +337,17 @@ def _join_lists(tried: Type, got: Type) -> Type:
     if isinstance(a, TensorType) and isinstance(b, TensorType) and a.shape is None and b.shape is not None:
         return ListType(b, tried.length)
     return tried
+
+
+def _passes_on(node: Node, operands: Sequence[Value]) -> bool:
+    """Whether a node gives what it is given: a list has no shape to be changed, a tensor is dense."""
+    listed = isinstance(operands[0].type, ListType) if operands else None
+    return listed is (node.op.name != "list_dense") and node.op.name in (
+        "list_dense", "unbroadcast", "identity", "stop_gradient", "refine")
+
+
+def _dense(builder: ClosingBuilder, value: Value) -> Value:
+    return builder.plain("list_dense", [value], origin=builder.origin).results[0] if isinstance(value.type, ListType) else value
 
 
 def _failing_like(builder: ClosingBuilder, fail: Node, types: tuple[Type, ...]) -> Node:
