@@ -266,19 +266,23 @@ class BaseSession:
                 results = variant.run([*arrays, *(store[k] for k in closed.read), np.int64(next(self._runs))])
             except errors.OpError as error:
                 raise self._described(error) from None
-            self._commit(closed.written, results[count:], results[:count])
+            written = dict(zip(closed.written, results[count:], strict=False))
+            for key, there in zip(closed.unsure, results[count + len(written):], strict=True):
+                if not there:
+                    del written[key]
+            self._commit(written, results[:count])
         finally:
             locks.give_back()
         return results[:count]
 
-    def _commit(self, keys: Sequence[str], values: Sequence[Any], fetched: Sequence[Any]) -> None:
+    def _commit(self, written: Mapping[str, Any], fetched: Sequence[Any]) -> None:
         """Variables get their new values, all in one step that a signal cannot split.
 
         A store's array is nobody else's, neither the caller's nor another variable's: later runs may write it in place.
         """
         taken = {id(r) for r in fetched}
         new = {}
-        for key, value in zip(keys, values, strict=True):
+        for key, value in written.items():
             new[key] = np.array(value) if id(value) in taken else np.asarray(value)
             taken.add(id(value))
         if new:

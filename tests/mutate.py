@@ -66,7 +66,7 @@ SEMANTIC: list[tuple[str, str, str, str, str]] = [
      "the slots that need a reverse without their fixpoint"),
     ("autodiff", "rnngraph/autodiff/sweep.py", "passing = node.op.name in (\"read\", \"identity\")", "passing = True",
      "rules are given rows as they are"),
-    ("close", "rnngraph/passes/close/state.py", "if bit == 0 or mask & bit:", "if True:", "a read sees every write before it"),
+    ("close", "rnngraph/passes/close/state.py", "if version.bit == 0 or mask & version.bit:", "if True:", "a read sees every write before it"),
     ("close", "rnngraph/passes/close/state.py", "bits |= level.before.get(other, 0)", "pass",
      "control edges do not order reads and writes"),
     ("passes", "rnngraph/passes/hoist.py", " and not executed(node) & region.binds", "", "sizes bound in a loop are hoisted"),

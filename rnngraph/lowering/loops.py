@@ -67,10 +67,7 @@ def lower_loop(region: Region, node: Node) -> None:
                              tuple(work.rows), tuple(work.pongs), node.attrs["reverse"], node.name or "loop"))
     for i, value in enumerate(p.final):
         region.views[value] = work.held.get(i, work.slots[i])
-    for value, (made, out) in zip(p.stacks, stacks, strict=True):
-        if made != out:
-            region.steps.append(nests.copy(made, out))
-        region.views[value] = out
+    region.views.update(zip(p.stacks, stacks, strict=True))
     region.views[p.trips] = trips
 
 
@@ -82,8 +79,6 @@ def _enter(work: _Work, summed: set[int]) -> None:
         start = region.starts.get(i) or region.views[initial]
         if i in summed:
             held = region.place(p.final[i])
-            if not held.contiguous:
-                held = region.shared.tensor(param.type.dtype, param.shape)
             region.steps.append(nests.copy(start, held))
             work.held[i] = held
             work.slots.append(held)
@@ -105,15 +100,14 @@ def _row(work: _Work, rows: View) -> View:
     return View(slot, rows.dtype, rows.shape[1:], rows.strides[1:])
 
 
-def _stacks(work: _Work) -> list[tuple[View, View]]:
-    """Where each stack is made, and where it is wanted; its rows are the places of what the body gives for it."""
+def _stacks(work: _Work) -> list[View]:
+    """Where each stack is made; its rows are the places of what the body gives for it."""
     region, p = work.region, work.p
     found = []
     for value, row in zip(p.stacks, p.body.results[len(p.carry):], strict=True):
         out = region.place(value)
-        made = out if out.contiguous else region.shared.tensor(out.dtype, out.shape)
-        found.append((made, out))
-        slot = _row(work, made)
+        found.append(out)
+        slot = _row(work, out)
         work.placed[value] = slot
         if row.node is not None:
             work.body.places.setdefault(row, slot)

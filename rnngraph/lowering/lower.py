@@ -162,7 +162,8 @@ class Region:
                 self.steps.append(Bind(symbol, View(view.base, view.dtype, (), (), place)))
 
     def plan_concats(self, nodes: Sequence[Node]) -> None:
-        """Let what a concat joins be written into it directly."""
+        """Let what a concat joins be written into it directly. Only kernels and products can write to places that are not
+        contiguous, and get such; `place` gives every other op one block of memory."""
         made = {v for n in nodes for v in n.results if n.op.name in ("fused", "contract")}
         for node in reversed(nodes):
             if node.op.name != "concat":
@@ -346,38 +347,29 @@ class Region:
         """Rows by index, along one axis."""
         x, index = self.contiguous(self.views[node.operands[0]]), self.contiguous(self.views[node.operands[1]])
         out = self.place(node.results[0])
-        made = out if out.contiguous else self.shared.tensor(out.dtype, out.shape)
         axis = node.attrs["axis"] % len(x.shape)
         sizes = (product(x.shape[:axis]), x.shape[axis], product(x.shape[axis + 1:]))
         count = product(index.shape)
-        self.steps.append(Take(whole_at(x, sizes), whole_at(index, (count,)), whole_at(made, (sizes[0], count, sizes[2])),
+        self.steps.append(Take(whole_at(x, sizes), whole_at(index, (count,)), whole_at(out, (sizes[0], count, sizes[2])),
                                self.shared.node(node)))
-        if made != out:
-            self.steps.append(nests.copy(made, out))
         self.views[node.results[0]] = out
 
     def draw(self, node: Node) -> None:
         """Random numbers."""
         key = self.contiguous(self.views[node.operands[0]])
         out = self.place(node.results[0])
-        made = out if out.contiguous else self.shared.tensor(out.dtype, out.shape)
-        self.steps.append(Draw(node.op.name, key, whole_at(made, (product(made.shape),))))
-        if made != out:
-            self.steps.append(nests.copy(made, out))
+        self.steps.append(Draw(node.op.name, key, whole_at(out, (product(out.shape),))))
         self.views[node.results[0]] = out
 
     def put(self, node: Node) -> None:
         """A copy of x with rows replaced or added to."""
         out = self.place(node.results[0])
-        made = out if out.contiguous else self.shared.tensor(out.dtype, out.shape)
-        self.steps.append(nests.copy(self.views[node.operands[0]], made))
+        self.steps.append(nests.copy(self.views[node.operands[0]], out))
         index, updates = (self.contiguous(self.views[v]) for v in node.operands[1:])
-        row = product(made.shape[1:])
+        row = product(out.shape[1:])
         count = product(index.shape)
-        self.steps.append(Put(whole_at(made, (made.shape[0], row)), whole_at(index, (count,)),
+        self.steps.append(Put(whole_at(out, (out.shape[0], row)), whole_at(index, (count,)),
                               whole_at(updates, (count, row)), node.op.name == "put_add", self.shared.node(node)))
-        if made != out:
-            self.steps.append(nests.copy(made, out))
         self.views[node.results[0]] = out
 
     def arg(self, node: Node) -> None:
@@ -385,12 +377,9 @@ class Region:
         x = self.contiguous(self.views[node.operands[0]])
         axis = node.attrs["axis"] % len(x.shape)
         out = self.place(node.results[0])
-        made = out if out.contiguous else self.shared.tensor(out.dtype, out.shape)
         outer, inner = product(x.shape[:axis]), product(x.shape[axis + 1:])
-        self.steps.append(Arg(whole_at(x, (outer, x.shape[axis], inner)), whole_at(made, (outer, inner)),
+        self.steps.append(Arg(whole_at(x, (outer, x.shape[axis], inner)), whole_at(out, (outer, inner)),
                               node.op.name == "argmax", self.shared.node(node)))
-        if made != out:
-            self.steps.append(nests.copy(made, out))
         self.views[node.results[0]] = out
 
     def check_range(self, node: Node) -> None:
@@ -441,6 +430,7 @@ class Region:
 
 def whole_at(view: View, shape: Sequence[Dim]) -> View:
     """A contiguous view with another shape."""
+    assert view.contiguous, view
     return View(view.base, view.dtype, tuple(shape), row_major(shape), view.offset)
 
 

@@ -40,7 +40,8 @@ class Opened:
 
 @dataclass(frozen=True)
 class Closed:
-    """A closed graph: parameters are feeds, then `read` variables, then the run's number; results end with `written`.
+    """A closed graph: parameters are feeds, then `read` variables, then the run's number; results end with `written`, and
+    whether those that are `unsure` have a value.
 
     `types` and `contents` are the parameters' before any guard rewrote them: they say where each symbol is found.
     """
@@ -48,6 +49,7 @@ class Closed:
     graph: Graph
     read: tuple[str, ...]
     written: tuple[str, ...]
+    unsure: tuple[str, ...]
     types: tuple[Type, ...]
     contents: tuple[Content, ...]
     guards: tuple[Guard, ...]
@@ -127,8 +129,8 @@ def close(opened: Opened, arrays: Sequence[Any], store: Any) -> Closed:
 
 def _closed(graph: Graph, threaded: Threaded, types: Sequence[Type], contents: Sequence[Content],
             facts: Facts) -> Closed:
-    return Closed(graph, tuple(threaded.read), tuple(threaded.written), tuple(types), tuple(contents),
-                  tuple(facts.guards))
+    return Closed(graph, tuple(threaded.read), tuple(threaded.written), tuple(threaded.unsure), tuple(types),
+                  tuple(contents), tuple(facts.guards))
 
 
 def _state_type(t: TensorType, value: Any) -> TensorType:

@@ -7,41 +7,52 @@ one variable are chained in creation order. In a loop or branch a read that was 
 region finds it: after the writes that the loop or branch comes after, and those of the steps before (decision 7). In
 regions a variable that is only read is a capture, one that is written a carry (a result of an `if`). Which variables
 have a value when the run starts is known here, so `is_initialized` is a constant, and a read of one that has none is a
-`fail` node, which raises only if it is executed.
+`fail` node, which raises only if it is executed. Only what gets its first value in a loop or branch may have one or not:
+a boolean goes with such a variable, which reads look at, and the session when it keeps what was written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from rnngraph.errors import FailedPreconditionError
-from rnngraph.ir.graph import Graph, Node, Value, building, call, constant
+from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call, constant
 from rnngraph.ir.op import Random
 from rnngraph.ir.types import RefType, TensorType, Type, int64, tensor
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import parts
+from rnngraph.ops.control import make_if, parts
 from rnngraph.ops.random import KEYED
 from rnngraph.passes.regions import Edit, edit_if, edit_loop
+
+
+class Version(NamedTuple):
+    """What a variable is after a write, and whether it has a value then (a boolean scalar; None: it has)."""
+
+    bit: int
+    value: Value
+    there: Value | None = None
 
 
 @dataclass
 class Level:
     """The state of one region while it is rebuilt: versions of each variable, and which writes precede a node."""
 
-    versions: dict[str, list[tuple[int, Value]]] = field(default_factory=dict)
+    versions: dict[str, list[Version]] = field(default_factory=dict)
     before: dict[Node, int] = field(default_factory=dict)
     count: int = 0
 
 
 @dataclass
 class Threaded:
-    """A graph without state: parameters are feeds, `read` variables, the run's number; results end with `written`."""
+    """A graph without state: parameters are feeds, `read` variables, the run's number; results end with `written`, and
+    for those that are `unsure`, whether they have a value."""
 
     graph: Graph
     read: list[str]
     written: list[str]
+    unsure: list[str]
 
 
 class _Threader:
@@ -99,22 +110,22 @@ class _Threader:
             bits |= level.before.get(other, 0)
         return bits
 
-    def seen(self, key: str, mask: int) -> Value | None:
+    def seen(self, key: str, mask: int) -> Version | None:
         """The version of a variable that a node ordered after `mask` sees; None if it has no value."""
         found = None
-        for bit, value in self.levels[-1].versions.get(key, []):
-            if bit == 0 or mask & bit:
-                found = value
+        for version in self.levels[-1].versions.get(key, []):
+            if version.bit == 0 or mask & version.bit:
+                found = version
         return found
 
-    def newest(self, key: str) -> Value | None:
+    def newest(self, key: str) -> Version | None:
         """The last version."""
         versions = self.levels[-1].versions.get(key)
-        return versions[-1][1] if versions else None
+        return versions[-1] if versions else None
 
-    def write(self, key: str, value: Value, bit: int) -> None:
+    def write(self, key: str, value: Value, bit: int, there: Value | None = None) -> None:
         """A new version."""
-        self.levels[-1].versions.setdefault(key, []).append((bit, value))
+        self.levels[-1].versions.setdefault(key, []).append(Version(bit, value, there))
 
     # --- the rule ---------------------------------------------------------------------------------------------------
 
@@ -154,14 +165,26 @@ class _Threader:
 
     def read(self, rb: Rebuilder, node: Node, key: str, mask: int, bit: int) -> Value:
         """The version that the read sees."""
-        value = self.seen(key, mask)
-        if value is not None:
-            return rb.builder.local(value)
+        version = self.seen(key, mask)
+        if version is not None:
+            return self.value(rb, node, key, version)
         if node in self.awaited:
             # Something waits for the read itself, whoever uses its value.
             self.missing(rb, node, key, ())
         missing: Value = self.missing(rb, node, key, (node.results[0].type,))
         return missing
+
+    def value(self, rb: Rebuilder, node: Node, key: str, version: Version) -> Value:
+        """The value of a version; where it may have none, its reader raises."""
+        if version.there is None:
+            return rb.builder.local(version.value)
+        outer = rb.builder
+        then, other = (Builder(Graph(name, outer.graph), outer) for name in ("then", "else"))
+        then.graph.seal([then.local(version.value)])
+        rb.builder = other
+        other.graph.seal([self.missing(rb, node, key, (version.value.type,))])
+        rb.builder = outer
+        return make_if(outer, outer.local(version.there), then, other, node.name).results[0]
 
     def missing(self, rb: Rebuilder, node: Node, key: str, types: tuple[Type, ...]) -> Any:
         """What stands for the value of a variable that has none: raises when executed."""
@@ -172,8 +195,9 @@ class _Threader:
         return made.results[0] if types else None
 
     def is_initialized(self, rb: Rebuilder, node: Node, key: str, mask: int, bit: int) -> Value:
-        """A constant: which variables have a value is known when a run starts."""
-        return constant(self.seen(key, mask) is not None)
+        """A constant, unless the first value is given in a loop or branch: what has one is known when a run starts."""
+        version = self.seen(key, mask)
+        return constant(version is not None) if version is None or version.there is None else rb.builder.local(version.there)
 
     def assign(self, rb: Rebuilder, node: Node, key: str, mask: int, bit: int) -> Value:
         """The new value itself."""
@@ -188,8 +212,9 @@ class _Threader:
 
     def update(self, rb: Rebuilder, node: Node, key: str, mask: int, bit: int) -> Value:
         """The pure op applied to the newest value."""
-        old = self.newest(key)
-        old = self.missing(rb, node, key, (node.results[0].type,)) if old is None else rb.builder.local(old)
+        version = self.newest(key)
+        old = (self.missing(rb, node, key, (node.results[0].type,)) if version is None
+               else self.value(rb, node, key, version))
         made = rb.builder.node(node.attrs["with_"], [old, *(rb.value(v) for v in node.operands[1:])], {}, name=node.name,
                                origin=node.origin)
         self.write(key, made.results[0], bit)
@@ -197,35 +222,30 @@ class _Threader:
 
     # --- regions ----------------------------------------------------------------------------------------------------
 
-    def enter_level(self, node: Node, which: int, carried: Sequence[str], params: Sequence[Value], mask: int) -> None:
-        """Start a region: captured variables have the version seen outside, carried ones their parameter."""
+    def enter_level(self, started: Mapping[str, Version], mask: int) -> None:
+        """Start a region: captured variables have the version seen outside, those it writes the one it starts with."""
         outer, inner = self.levels[-1], Level()
         for key in outer.versions:
-            value = self.seen(key, mask)
-            if value is not None:
-                inner.versions[key] = [(0, value)]
-        for key, value in zip(carried, params, strict=True):
-            inner.versions[key] = [(0, value)]
+            version = self.seen(key, mask)
+            if version is not None:
+                inner.versions[key] = [version._replace(bit=0)]
+        inner.versions.update((key, [version]) for key, version in started.items())
         self.levels.append(inner)
 
-    def found(self, mask: int) -> dict[str, Value]:
-        """Each variable that has a value, as a region that comes after `mask` finds it."""
-        versions = {key: self.seen(key, mask) for key in self.levels[-1].versions}
-        return {key: value for key, value in versions.items() if value is not None}
-
-    def read_here(self, rb: Rebuilder, captured: Sequence[Value], found: Mapping[str, Value]) -> None:
-        """A read that a region captures is of the variable as the region finds it."""
+    def read_here(self, rb: Rebuilder, captured: Sequence[Value], mask: int) -> None:
+        """A read that a region captures is of the variable as the region, whose level it is, finds it. Of one that may have
+        no value it is the read outside, which raises if so."""
         for inner in captured:
-            value = found.get(self.reads.get(inner, ""))
-            if value is not None:
-                rb.values[inner] = rb.builder.local(value)
+            version = self.seen(self.reads.get(inner, ""), mask)
+            if version is not None and version.there is None:
+                rb.values[inner] = rb.builder.local(version.value)
 
-    def start(self, rb: Rebuilder, node: Node, keys: Sequence[str]) -> list[Value]:
-        """The values of variables as a region node that writes them finds them."""
-        found = []
+    def start(self, rb: Rebuilder, node: Node, keys: Sequence[str]) -> dict[str, Version]:
+        """The variables as a region node that writes them finds them; what has no value yet has zeros."""
+        found = {}
         for key in keys:
-            value = self.newest(key)
-            if value is None:
+            version = self.newest(key)
+            if version is None:
                 t = self.types[key]
                 if t.shape is None or not all(isinstance(d, int) for d in t.shape):
                     raise NotImplementedError(
@@ -233,40 +253,53 @@ class _Threader:
                         "shape; initialise it before, or give it a shape")
                 zero = constant(0 if not t.dtype.is_bool else False, t.dtype.numpy)
                 value = call("broadcast", zero, constant(list(t.shape), "int32")) if t.shape else zero
-            found.append(rb.builder.local(value))
+                version = Version(0, value, constant(False))
+            there = None if version.there is None else rb.builder.local(version.there)
+            found[key] = Version(0, rb.builder.local(version.value), there)
         return found
+
+    def ends(self, rb: Rebuilder, started: Mapping[str, Version]) -> list[Value]:
+        """What a region gives of the variables that it writes: their values, and whether they have one where `started`
+        did not know it."""
+        versions = {key: self.required(key) for key in started}
+        there = [constant(True) if versions[k].there is None else versions[k].there
+                 for k, v in started.items() if v.there is not None]
+        return [*(v.value for v in versions.values()), *(t for t in there if t is not None)]
+
+    def written_by(self, started: Mapping[str, Version], results: Sequence[Value]) -> dict[str, Version]:
+        """The variables as `ends`, or a loop's parameters, give them."""
+        there = iter(results[len(started):])
+        return {key: Version(0, value, None if version.there is None else next(there))
+                for (key, version), value in zip(started.items(), results, strict=False)}
 
     def loop(self, rb: Rebuilder, node: Node, mask: int, bit: int) -> Sequence[Value]:
         """A loop with the variables that it writes as carries; each step reads them as they are then."""
-        keys = sorted(self.written(node))
+        started = self.start(rb, node, sorted(self.written(node)))
         p = parts(node)
         refs = [i for i, v in enumerate(p.captures) if not isinstance(v.type, RefType)]
-        edit = Edit(keep_captures=refs, extra_carry=self.start(rb, node, keys))
-        depth, level, found = len(self.steps), len(self.levels), self.found(mask)
+        flags = [v.there for v in started.values() if v.there is not None]
+        edit = Edit(keep_captures=refs, extra_carry=[*(v.value for v in started.values()), *flags])
+        depth, level = len(self.steps), len(self.levels)
 
         def enter(which: int, params: Sequence[Value]) -> None:
             del self.levels[level:], self.steps[depth:]
-            self.enter_level(node, which, keys, params, mask)
+            self.enter_level(self.written_by(started, params), mask)
             region = node.regions[which]
             self.steps.append(rb.value(region.params[0]))
-            captured = region.params[len(region.params) - len(p.captures):]
-            self.read_here(rb, captured, {**found, **dict(zip(keys, params, strict=False))})
+            self.read_here(rb, region.params[len(region.params) - len(p.captures):], mask)
 
-        def leave(which: int) -> tuple[Sequence[Value], Sequence[Value]]:
-            return [self.required(k) for k in keys], ()
-
-        edit.enter, edit.leave = enter, leave
+        edit.enter, edit.leave = enter, lambda which: (self.ends(rb, started), ())
         done = edit_loop(rb, node, edit)
         del self.levels[level:], self.steps[depth:]
-        for key, value in zip(keys, done.carry, strict=True):
-            self.write(key, value, bit)
+        for key, version in self.written_by(started, done.carry).items():
+            self.write(key, version.value, bit, version.there)
         return [v for v in done.old if v is not None]
 
-    def required(self, key: str) -> Value:
-        """The newest value of a variable that must have one."""
-        value = self.newest(key)
-        assert value is not None
-        return value
+    def required(self, key: str) -> Version:
+        """The newest version of a variable that must have one."""
+        version = self.newest(key)
+        assert version is not None
+        return version
 
     def branch(self, rb: Rebuilder, node: Node, mask: int, bit: int) -> Sequence[Value]:
         """An `if` with the variables that it writes as results; inlined where the predicate is known."""
@@ -274,29 +307,26 @@ class _Threader:
         if pred.node is not None and pred.node.op.name == "constant":
             chosen = node.regions[0 if bool(pred.node.attrs["value"].array) else 1]
             return self.inline(rb, node, chosen, mask)
-        keys = sorted(self.written(node))
-        given = self.start(rb, node, keys)
+        started = self.start(rb, node, sorted(self.written(node)))
         keep = [i for i, v in enumerate(node.operands[1:]) if not isinstance(v.type, RefType)]
-        depth, found = len(self.levels), self.found(mask)
+        depth = len(self.levels)
 
         def enter(which: int, params: Sequence[Value]) -> None:
             del self.levels[depth:]
-            self.enter_level(node, which, keys, given, mask)
-            self.read_here(rb, node.regions[which].params, found)
+            self.enter_level(started, mask)
+            self.read_here(rb, node.regions[which].params, mask)
 
-        edit = Edit(keep_captures=keep, enter=enter,
-                    leave=lambda which: ((), [self.required(k) for k in keys]))
-        done = edit_if(rb, node, edit)
+        done = edit_if(rb, node, Edit(keep_captures=keep, enter=enter, leave=lambda which: ((), self.ends(rb, started))))
         del self.levels[depth:]
-        for key, value in zip(keys, done.stacks, strict=True):
-            self.write(key, value, bit)
+        for key, version in self.written_by(started, done.stacks).items():
+            self.write(key, version.value, bit, version.there)
         return [v for v in done.old if v is not None]
 
     def inline(self, rb: Rebuilder, node: Node, region: Graph, mask: int) -> list[Value]:
         """The branch's nodes in place of the `if`."""
         for param, operand in zip(region.params, node.operands[1:], strict=True):
             rb.values[param] = rb.value(operand)
-        self.read_here(rb, region.params, self.found(mask))
+        self.read_here(rb, region.params, mask)
         for inner in region.nodes:
             self.levels[-1].before[inner] = mask
             rb.step(inner)
@@ -322,19 +352,22 @@ def thread(graph: Graph, initialized: set[str], types: dict[str, TensorType],
     for param in graph.params:
         rb.values[param] = builder.param(param.type, param.content, param.hint)
     for key in from_start:
-        work.levels[0].versions[key] = [(0, builder.param(types.get(key, work.types[key]), None, key))]
+        work.levels[0].versions[key] = [Version(0, builder.param(types.get(key, work.types[key]), None, key))]
     work.run = builder.param(tensor(int64, ()), None, "run")
     for node in graph.nodes:
         rb.step(node)
     written = [k for k in keys if len(work.levels[0].versions.get(k, [])) > (k in initialized)]
-    results = [_final(work, v) if isinstance(v.type, RefType) else rb.value(v) for v in graph.results]
-    results += [work.required(k) for k in written]
-    return Threaded(builder.graph.seal(results), from_start, written)
+    results = [_final(work, rb, v) if isinstance(v.type, RefType) else rb.value(v) for v in graph.results]
+    last = {k: work.required(k) for k in written}
+    there = {k: v.there for k, v in last.items() if v.there is not None}
+    results += [*(v.value for v in last.values()), *there.values()]
+    return Threaded(builder.graph.seal(results), from_start, written, list(there))
 
 
-def _final(work: _Threader, ref: Value) -> Value:
+def _final(work: _Threader, rb: Rebuilder, ref: Value) -> Value:
     key = work.keys[ref]
-    value = work.newest(key)
-    if value is None:
+    version = work.newest(key)
+    if version is None:
         raise FailedPreconditionError(None, None, f"Attempting to use uninitialized value {work.names.get(key, key)}")
-    return value
+    assert ref.node is not None
+    return work.value(rb, ref.node, key, version)
