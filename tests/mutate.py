@@ -42,7 +42,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "autodiff": (("rnngraph/autodiff",), (
         API, f"{PROGRAMS}/test_control_flow.py", f"{PROGRAMS}/test_unknown_ranks.py",
         f"{PROGRAMS}/test_registered_gradients.py", "tests/test_golden.py", RANDOM)),
-    "passes": (("rnngraph/passes",), ("tests/passes", API, RANDOM)),
+    "passes": (("rnngraph/passes",), ("tests/passes", API, RANDOM, PROGRAMS)),
     "close": (("rnngraph/passes/close",), (API, "tests/passes/test_raise_loops.py", PROGRAMS)),
     "lowering": (("rnngraph/lowering",), (API, RANDOM, PROGRAMS, "tests/backends", "tests/ops")),
     "llvm": (("rnngraph/backends/llvm",), ("tests/backends", API, RANDOM, PROGRAMS)),

@@ -155,7 +155,7 @@ def _drop(nodes: list[Node], start: int, values: Sequence[Value], replaced: Node
 
 def _giver(values: Sequence[Value], among: Iterable[Node]) -> Node | None:
     """The new node whose results are exactly these values."""
-    return next((n for n in among if n.results == tuple(values)), None) if values else None
+    return next((n for n in among if n.results == tuple(values)), None)
 
 
 def _endless(fired: Sequence[str], node: Node | None) -> RewriteError:

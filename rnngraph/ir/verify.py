@@ -32,10 +32,12 @@ class VerifyError(ValueError):
 
 class StrictSizes:
     """Sizes in closed graphs: what must be equal is equal by its normal form, or since a check of it came before
-    (`equal`: what stands for a size); fresh sizes are counted, not bound."""
+    (`equal`: what stands for a size); fresh sizes are counted, not bound. `sure` is what is said where only who closed the
+    graph knew whether a number that has a name can be a size."""
 
-    def __init__(self, equal: Mapping[Dim, Dim] = MappingProxyType({})) -> None:
+    def __init__(self, equal: Mapping[Dim, Dim] = MappingProxyType({}), sure: bool = True) -> None:
         self.equal = equal
+        self.sure = sure
         self.made: set[Symbol] = set()
 
     def same(self, a: Dim, b: Dim, what: str) -> Dim:
@@ -51,7 +53,7 @@ class StrictSizes:
         """As close decided: what is named as a size is one; what is not provably equal, only running tells."""
         if isinstance(a, int) and isinstance(b, int):
             return a == b if relation == "==" else a >= b
-        return True if relation == ">=" or a == b else None
+        return True if a == b or (relation == ">=" and self.sure) else None
 
     def fresh(self, hint: str) -> Dim:
         """A new symbol, which stands for one that the node binds."""
@@ -236,7 +238,23 @@ class _Checker:
         """Recorded types and contents are what the op's rules say."""
         if node.op.name == "history":
             return
-        sizes = StrictSizes(self.equal) if self.closed else OpenSizes(Graph())
+        try:
+            self.typed(node, StrictSizes(self.equal) if self.closed else OpenSizes(Graph()))
+        except VerifyError:
+            # A rule that was not sure of a size has left it to the run.
+            if not self.closed or not self.left_open(node):
+                raise
+
+    def left_open(self, node: Node) -> bool:
+        """Whether the recorded types are what the op's rules say where they are sure of no size that they are told."""
+        try:
+            self.typed(node, StrictSizes(self.equal, sure=False))
+        except VerifyError:
+            return False
+        return True
+
+    def typed(self, node: Node, sizes: StrictSizes | OpenSizes) -> None:
+        """Recorded types and contents are what the op's rules say by these rules of sizes."""
         site = Site(tuple(v.type for v in node.operands), tuple(v.content for v in node.operands), node.attrs, sizes,
                     node.regions)
         try:

@@ -302,3 +302,13 @@ def test_errors() -> None:
         target().compile("define nonsense")
     with pytest.raises(KeyError, match="no symbol"):
         target().load(target().compile(str(Module()))).address("missing")
+
+
+def test_what_follows_a_terminator_lies_in_a_block_that_nothing_reaches() -> None:
+    module = Module()
+    fn = module.function("f", [("i64", "x")])
+    fn.ret(1)
+    value = fn.value("add i64 %x, 1")
+    assert fn.here() != "entry" and f"{fn.here()}:\n  {value} = add" in fn.text()
+    library = target().load(target().compile(str(module)))
+    assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(library.address("f"))(7) == 1

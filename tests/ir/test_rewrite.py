@@ -110,6 +110,15 @@ def test_a_replaced_effect_keeps_its_followers() -> None:
     assert "!1: assert %3\n  assert %q after(!1)" in result, result
 
 
+def test_effects_that_a_rule_makes_stay_though_nobody_reads_what_they_give() -> None:
+    def told(node: Node) -> Value:
+        call("print", node.operands[0])
+        return call("tanh", node.operands[0])
+
+    result = rewritten("graph @f(%x: f32[3]) {\n  %b = exp %x : f32[3]\n  return %b\n}\n", Rule("told", ("exp",), told))
+    assert "= print %x" in result and "= tanh %x" in result
+
+
 @pytest.mark.parametrize("rules", [[SUB_TO_ADD, ADD_TO_SUB], [ADD_TO_SUB, SUB_TO_ADD]])
 def test_rules_that_undo_one_another_are_named(rules: list[Rule]) -> None:
     with pytest.raises(RewriteError) as caught:

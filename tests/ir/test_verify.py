@@ -114,6 +114,9 @@ PROGRAMS = [
      " %b = history %a {path=[0,0]} : f32[1]\n return %b }", "histories"),
     ("hidden attribute size", "graph @m(%x: f32[3]) { %y = sizes {dims=[K]} : i32[1] = [K]\n return %y }",
      "not visible"),
+    ("one element of a content", "graph @m(%x: f32[A,B], %p: bool[]) { %n = sizes {dims=[A,B]} : i32[2] = [A,B]\n"
+     " %i = if %p captures(%j: i32[2] = [A,A] = %n) then { yield %j } else { yield %j } : i32[2]\n return %i }",
+     "claims to know"),
     ("operand dtype", "graph @m(%x: f32[n]) { %y = take %x, %x : f32[n]\n return %y }", "the type rule of op 'take'"),
 ]
 

@@ -487,3 +487,36 @@ def test_rows_of_a_size_that_steps_compute_and_a_state_of_their_form(sess: Any, 
     wanted = np.zeros_like(given)
     wanted[:n] = 6
     np.testing.assert_array_equal(sess.run(g, {x: given, k: n, over: [1.0, 2, 3]}), wanted)
+
+
+ELEMENTS: dict[str, Callable[[Any, Any], Any]] = {
+    "an element": lambda x, n: tf.reduce_max(x) + x[n - 1],
+    "a part": lambda x, n: x[n:n + 2],
+    "slice": lambda x, n: tf.slice(x, [n], [2]),
+    "range": lambda x, n: tf.to_float(tf.range(n, n + 2)),
+    "pad": lambda x, n: tf.pad(x[:2], [[n, 0]])[n:],
+    "split": lambda x, n: tf.split(x, [n, 7 - n])[1][:1],
+    "one_hot": lambda x, n: tf.one_hot([n], 5),
+    "concat": lambda x, n: tf.concat([x[n:n + 1], x[n - 1:n]], 0),
+}
+
+
+@pytest.mark.parametrize("name", ELEMENTS)
+def test_where_the_data_decide_which_elements_are_read(sess: Any, name: str) -> None:
+    """The result's size is known; only where it begins comes from a count."""
+    x = tf.placeholder(tf.float32, [None])
+    given = np.float32([3, 1, 4, 2, 0, 1, 0])
+    wanted = {"an element": 8, "a part": [2, 0], "slice": [2, 0], "range": [3, 4], "pad": [3, 1], "split": [2],
+              "one_hot": [[0, 0, 0, 1, 0]], "concat": [2, 4]}
+    close(sess.run(ELEMENTS[name](x, tf.shape(tf.where(x > 1.5))[0]), {x: given}), wanted[name])
+
+
+def test_one_vector_in_a_growing_array(sess: Any) -> None:
+    """Its rows are not the array's elements."""
+    x, k = tf.placeholder(tf.float32, [3]), tf.placeholder(tf.int32, [])
+    def array() -> Any:
+        return tf.TensorArray(tf.float32, 0, dynamic_size=True, infer_shape=False)
+    row = np.float32([1, 2, 3])
+    for made, wanted in ((array().write(k, x).stack(), [row]), (array().write(0, x).stack(), [row]),
+                         (array().write(k, x).gather([0]), [row]), (array().write(0, x).concat(), row)):
+        close(sess.run(made, {x: row, k: 0}), wanted)

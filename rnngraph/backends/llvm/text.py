@@ -355,13 +355,11 @@ class Function:
 
 @dataclass
 class Module:
-    """A module being put together: functions, globals, declarations and metadata. `str()` of it is the IR text."""
+    """A module being put together: functions, what they declare, and metadata. `str()` of it is the IR text."""
 
     vector_bits: int = 512
     """Width the loop vectoriser should use; without the attribute some CPUs' tuning prefers half of it."""
     functions: dict[str, Function] = field(default_factory=dict)
-    globals: dict[str, str] = field(default_factory=dict)
-    declarations: set[str] = field(default_factory=set)
     _metadata: dict[str, int] = field(default_factory=dict)
 
     def function(
@@ -372,15 +370,6 @@ class Module:
             raise ValueError(f"the module already has a function {name!r}")
         self.functions[name] = Function(name, params, result, linkage=linkage)
         return self.functions[name]
-
-    def declare(self, declaration: str) -> None:
-        """Add a declaration, once: `declare void @f(ptr)`."""
-        self.declarations.add(declaration)
-
-    def constant(self, name: str, llvm_type: str, text: str, align: int = 64) -> str:
-        """A private constant global; its name with @."""
-        self.globals[name] = f"@{name} = private unnamed_addr constant {llvm_type} {text}, align {align}"
-        return f"@{name}"
 
     def metadata(self, text: str, *, distinct: bool = False) -> str:
         """A metadata node `!{...}` (the text between the braces); `%self` in a distinct node names the node itself."""
@@ -393,11 +382,9 @@ class Module:
 
     def __str__(self) -> str:
         bodies = [function.text() for function in self.functions.values()]
-        declarations = set(self.declarations)
-        for function in self.functions.values():
-            declarations |= function.declarations
+        declarations = set().union(*(function.declarations for function in self.functions.values()))
         declared = sorted(line for line in declarations if line.split("@")[1].split("(")[0] not in self.functions)
         attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{self.vector_bits}" }}'
         nodes = [f"!{number} = {text}" for text, number in self._metadata.items()]
         tail = [*declared, attributes, *nodes]
-        return "\n\n".join(["\n".join(self.globals.values()), *bodies, "\n".join(tail)]) + "\n"
+        return "\n\n".join([*bodies, "\n".join(tail)]) + "\n"
