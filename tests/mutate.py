@@ -119,7 +119,6 @@ EQUAL: dict[str, str] = {
     "rnngraph/passes/fuse.py: `node.op.name in CHEAP` -> `node.op.name not in CHEAP`": "cost only: what is computed twice",
     "rnngraph/passes/uses.py: `len(node.results) - 1` -> `(1) - (len(node.results))`":
         "cost only: no stack is known by its rows, which is always allowed to be unknown",
-    "rnngraph/lowering/loops.py: `not held.contiguous` -> `True`": "cost only: the sum is made elsewhere and copied",
     "rnngraph/lowering/lower.py: `4` -> `5` in `FEW = 4`":
         "cost only: how many rows a product may have to read its matrix in place",
     "rnngraph/session.py: `getattr(config, \"intra_op_parallelism_threads\", 0) or None` -> "
@@ -169,7 +168,19 @@ EQUAL: dict[str, str] = {
     "rnngraph/lowering/views.py: `d == 1 or d == wanted or isinstance(d, int)` -> "
     "`((d == 1) and (d == wanted) and (isinstance(d, int)))`": "cost only: a stride that is known is computed",
     "rnngraph/autodiff/mirror.py: `value not in self.found` -> `True`": "cost only: found once more",
+    "rnngraph/lowering/buffers.py: `isinstance(step, Loop)` -> `False`":
+        "cost only: what only a loop's steps use has memory of its own",
+    "rnngraph/passes/retype.py: `isinstance(builder, _Builder)` -> `False`": "cost only: a check that is there is made again",
+    "rnngraph/backends/llvm/gemm.py: `512` -> `(511)` in `DEPTH = 512`": "cost only: how deep a block is",
+    "rnngraph/backends/llvm/pulse.py: `1` -> `(0)` in `return product(step.condition.shape) if isinstance(step, Che`":
+        "cost only: how often signals are looked for",
     # What is the same by another rule of the house.
+    "rnngraph/backends/llvm/guard.py: `0` -> `(-1)` in `due = 0 if self._timed and handlers_run_here() else NEVER`":
+        "both are past",
+    "rnngraph/passes/close/sizes.py: `0` -> `(-1)` in `steps = maximum(limit.content[0], 0)`": "no length is below 0",
+    "rnngraph/passes/close/sizes.py: `0` -> `(-1)` in `found[i] = _failing_like(body, self.never[value], (t,)).resu`":
+        "one type, one result",
+    "rnngraph/passes/close/state.py: `0` -> `(-1)` in `return [constant(0)]`": "nobody reads what stands for a reference",
     "rnngraph/autodiff/sweep.py: `0` -> `(-1)` in `owner = node.operands[0].node`": "a history has one operand",
     "rnngraph/autodiff/regions.py: `0` -> `(-1)` in `sweep.add(numbered(region)[path[0]], cotangent)`": "a path of one step",
     'rnngraph/passes/list_facts.py: `0` -> `(-1)` in `return bool(new.attrs["dynamic"]) and size_of(new.operands[0`':

@@ -520,3 +520,17 @@ def test_one_vector_in_a_growing_array(sess: Any) -> None:
     for made, wanted in ((array().write(k, x).stack(), [row]), (array().write(0, x).stack(), [row]),
                          (array().write(k, x).gather([0]), [row]), (array().write(0, x).concat(), row)):
         close(sess.run(made, {x: row, k: 0}), wanted)
+
+
+def test_what_is_fed_and_what_data_decide_are_stretched_in_turn(sess: Any) -> None:
+    """One compiled program serves those sizes only by which it was decided."""
+    x, y = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.float32, [None])
+    chosen = tf.boolean_mask(y, y > 0)
+    both = (x + chosen, chosen * x)
+    for n, m in ((3, 3), (1, 3), (3, 1), (1, 1), (1, 0), (0, 1), (0, 0), (2, 2)):
+        a, b = np.arange(n, dtype=np.float32) + 2, np.arange(m, dtype=np.float32) + 1
+        for found, wanted in zip(sess.run(both, {x: a, y: np.append(b, -1)}), (a + b, a * b), strict=True):
+            close(found, wanted)
+    for n, m in ((3, 2), (2, 3), (0, 2), (2, 0)):
+        with pytest.raises(Invalid, match="cannot be broadcast"):
+            sess.run(both, {x: np.ones(n), y: np.append(np.ones(m), -1)})

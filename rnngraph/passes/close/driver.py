@@ -107,11 +107,7 @@ def _own_symbol(dim: Dim, seen: set[Symbol]) -> Symbol:
 def close(opened: Opened, arrays: Sequence[Any], store: Any) -> Closed:
     """The closed graph for the first feeds `arrays` and the variables that have a value in `store`."""
     initialized = {k for k in opened.keys if k in store}
-    types = {}
-    for node in opened.graph.nodes:
-        if node.op.name == "variable":
-            types[node.attrs["key"]] = _state_type(node.attrs["type"], store.get(node.attrs["key"]))
-    threaded = thread(opened.graph, initialized, types, opened.targets)
+    threaded = thread(opened.graph, initialized, opened.targets)
     values = [*arrays, *(store[k] for k in threaded.read), 0]
     seen: set[Symbol] = set()
     given = [_param_type(p.type, v, seen) for p, v in zip(threaded.graph.params, values, strict=True)]
@@ -131,10 +127,6 @@ def _closed(graph: Graph, threaded: Threaded, types: Sequence[Type], contents: S
             facts: Facts) -> Closed:
     return Closed(graph, tuple(threaded.read), tuple(threaded.written), tuple(threaded.unsure), tuple(types),
                   tuple(contents), tuple(facts.guards))
-
-
-def _state_type(t: TensorType, value: Any) -> TensorType:
-    return t if t.shape is not None or value is None else t.with_shape((None,) * value.ndim)
 
 
 def _param_type(t: Type, value: Any, seen: set[Symbol]) -> Type:

@@ -56,10 +56,10 @@ class Threaded:
 
 
 class _Threader:
-    def __init__(self, initialized: set[str], types: dict[str, TensorType], awaited: set[Node]) -> None:
+    def __init__(self, initialized: set[str], awaited: set[Node]) -> None:
         self.awaited = awaited
         self.initialized = initialized
-        self.types = types
+        self.types: dict[str, TensorType] = {}
         self.keys: dict[Value, str] = {}
         self.reads: dict[Value, str] = {}
         """Values that are a variable's as it was read outside of the loops and branches that see them."""
@@ -81,7 +81,7 @@ class _Threader:
             if node.op.name == "variable":
                 self.keys[node.results[0]] = node.attrs["key"]
                 self.names[node.attrs["key"]] = node.name or node.attrs["key"]
-                self.types.setdefault(node.attrs["key"], node.attrs["type"])
+                self.types[node.attrs["key"]] = node.attrs["type"]
             for region in node.regions:
                 captured = region.params[len(region.params) - len(_captures(node)):]
                 for outer, inner in zip(_captures(node), captured, strict=True):
@@ -337,10 +337,9 @@ def _captures(node: Node) -> Sequence[Value]:
     return parts(node).captures if node.op.name == "loop" else node.operands[1:] if node.op.name == "if" else ()
 
 
-def thread(graph: Graph, initialized: set[str], types: dict[str, TensorType],
-           targets: Sequence[Node] = ()) -> Threaded:
+def thread(graph: Graph, initialized: set[str], targets: Sequence[Node] = ()) -> Threaded:
     """`graph` without state. Results are the old results (a reference means its value after the run), then state."""
-    work = _Threader(initialized, types, {*targets, *(a for n in graph.nodes for a in n.after)})
+    work = _Threader(initialized, {*targets, *(a for n in graph.nodes for a in n.after)})
     work.find_keys(graph)
     rb = Rebuilder(work.rule)
     keys = sorted(set(work.keys.values()))
@@ -352,7 +351,7 @@ def thread(graph: Graph, initialized: set[str], types: dict[str, TensorType],
     for param in graph.params:
         rb.values[param] = builder.param(param.type, param.content, param.hint)
     for key in from_start:
-        work.levels[0].versions[key] = [Version(0, builder.param(types.get(key, work.types[key]), None, key))]
+        work.levels[0].versions[key] = [Version(0, builder.param(work.types[key], None, key))]
     work.run = builder.param(tensor(int64, ()), None, "run")
     for node in graph.nodes:
         rb.step(node)
