@@ -13,7 +13,7 @@ import rnngraph as tf
 X, W, V = (np.random.RandomState(i).rand(*shape).astype(np.float32) for i, shape in enumerate([(2, 3, 4), (4, 3, 5), (4, 6)]))
 ODD = [
     ("the result is a part", lambda m, x, w, v: m.concat([m.tensordot(x, v, 1), m.tensordot(x, v * 2, 1)], 1)),
-    ("the result is a part in the last place", lambda m, x, w, v: m.concat([m.tensordot(x, v, 1), m.tensordot(x, v * 2, 1)], 2)),
+    ("the result is a part of rows", lambda m, x, w, v: m.concat([m.tensordot(x, v, 1), m.tensordot(x, v * 2, 1)], 2)),
     ("the result is turned", lambda m, x, w, v: m.transpose(m.tensordot(x, v, 1), [2, 0, 1])),
     ("its letters are mixed", lambda m, x, w, v: m.transpose(m.tensordot(x, v, 1), [0, 2, 1])),
     ("the right side is turned", lambda m, x, w, v: m.tensordot(x, w, [[1, 2], [1, 0]])),
