@@ -246,7 +246,9 @@ def pieces(m: Maker) -> Any:
         return None
     dtype, ta = m.values(x)[0].dtype.name, m.fresh("ta")
     y = m.alike(x)
-    new = f"tf.TensorArray(tf.{dtype}, {m.whole(0, 4)}, dynamic_size=True, clear_after_read=False)"
+    # What a loop gives may be of another shape than it was first: elements of one array are of one shape by promise.
+    same = x == y or all(v.fixed for v in (*m.values(x), *m.values(y)))
+    new = f"tf.TensorArray(tf.{dtype}, {m.whole(0, 4)}, dynamic_size=True, clear_after_read=False, infer_shape={same})"
     options = [(f"{new}.write(0, {x}).write(2, {y})", m.of(("gather([2, 0])", "read(2)", "read(0)", "gather([0, 2, 2])"))),
                (f"{new}.write(1, {x}).write(0, {y})", m.of(("read(1)", "gather([1, 0, 1])"))),
                (f"tf.TensorArray(tf.{dtype}, 2).split({x}, [1, tf.shape({x})[0] - 1])", "concat()"),
