@@ -187,6 +187,8 @@ EQUAL: dict[str, str] = {
     'rnngraph/passes/list_facts.py: `0` -> `(-1)` in `return bool(new.attrs["dynamic"]) and size_of(new.operands[0`':
         "one operand",
     "rnngraph/lowering/lower.py: `0` -> `(-1)` in `out = self.place(node.results[0])`": "one result",
+    "rnngraph/lowering/lower.py: `0` -> `(-1)` in `value = node.results[0]`": "one result",
+    "rnngraph/lowering/lower.py: `value.node is not None` -> `value.node is None`": "cost only: what is given is copied",
     "rnngraph/lowering/loops.py: `0` -> `(-1)` in `return tuple(test.steps), test.views[p.cond.results[0]]`": "one result",
     "rnngraph/autodiff/sweep.py: `0` -> `(-1)` in `return parts[0]`": "there is one",
     "rnngraph/passes/close/state.py: `0` -> `(-1)` in `work.levels[0].versions[key] = [(0, builder.param(types.get(`":

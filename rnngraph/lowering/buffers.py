@@ -7,7 +7,7 @@ known without comparing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
@@ -39,12 +39,13 @@ class _Placer:
         self.cache: dict[int, set[Work]] = {}
         self.resolve(steps)
 
-    def resolve(self, steps: Iterable[Step]) -> None:
+    def resolve(self, steps: Sequence[Step]) -> None:
         """Find the pieces that each moving pointer may point into."""
-        for _ in range(3):
+        before = -1
+        while (known := sum(map(len, self.behind.values()))) != before:
+            before = known
             for step in steps:
                 self.slots(step)
-        self.cache.clear()
 
     def slots(self, step: Step) -> None:
         """The pieces behind the slots of one step."""

@@ -121,7 +121,6 @@ class _Puller:
                 stack.extend(missing)
                 continue
             self.pulled[v, at] = self.make(v, at, [self.pulled[n] for n in needs])
-            stack.pop()
         return self.pulled[value, index]
 
     def needs(self, node: Node, index: Index) -> list[tuple[Value, Index]]:

@@ -76,8 +76,6 @@ class NumpyScalars:
         """TensorFlow's cast."""
         target = np.dtype(dtype)
         with np.errstate(all="ignore"):
-            if target.kind == "b":
-                return x != 0
             return _from_float(x, target) if x.dtype.kind == "f" and target.kind in "iu" else x.astype(target)
 
     def bitcast(self, x: Scalar, dtype: str) -> Scalar:
