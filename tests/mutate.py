@@ -171,6 +171,9 @@ EQUAL: dict[str, str] = {
     "rnngraph/autodiff/mirror.py: `value not in self.found` -> `True`": "cost only: found once more",
     "rnngraph/lowering/buffers.py: `isinstance(step, Loop)` -> `False`":
         "cost only: what only a loop's steps use has memory of its own",
+    "rnngraph/passes/close/builder.py: `not isinstance(t, TensorType)` -> `bool(isinstance(t, TensorType))`":
+        "cost only: what is known is computed until folding spells it",
+    'rnngraph/passes/close/forced.py: `node.op.name != "force"` -> `True`': "cost only: what cannot fail runs unread",
     "rnngraph/passes/retype.py: `isinstance(builder, _Builder)` -> `False`": "cost only: a check that is there is made again",
     "rnngraph/backends/llvm/gemm.py: `512` -> `(511)` in `DEPTH = 512`": "cost only: how deep a block is",
     "rnngraph/backends/llvm/pulse.py: `1` -> `(0)` in `return product(step.condition.shape) if isinstance(step, Che`":
