@@ -278,7 +278,7 @@ _FORMS = {"min": "min({}, {})", "max": "max({}, {})", "floordiv": "({} // {})", 
 
 
 def text(dim: Dim, name: Callable[[Symbol], str]) -> str:
-    """`dim` as IR text: `2*B*T + 1`, `min(B, 4)`, `?` for unknown."""
+    """`dim` for people: `1 + 2*B*T`, `min(B, 4)`, `?` for unknown. Programs are printed by `printer`, in a fixed order."""
     if not isinstance(dim, Expr):
         return "?" if dim is None else str(dim)
     parts = []

@@ -110,3 +110,11 @@ def test_unknown_stays_unknown() -> None:
 def test_a_symbol_without_a_number_is_an_error() -> None:
     with pytest.raises(KeyError):
         evaluate(sizes.add(A.dim, 1), {})
+
+
+def test_sizes_read_as_they_are_written_by_hand() -> None:
+    b, t = Symbol("B"), Symbol("T")
+    def shown(dim: Dim) -> str:
+        return sizes.text(dim, lambda s: s.hint)
+    assert shown(sizes.add(sizes.mul(2, b.dim), 1)) == "1 + 2*B" and shown(b.dim) == "B" and shown(3) == "3"
+    assert shown(sizes.mul(b.dim, sizes.minimum(t.dim, 4))) in ("B*min(T, 4)", "B*min(4, T)") and shown(None) == "?"

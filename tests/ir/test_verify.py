@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -12,6 +13,7 @@ import rnngraph.ops as ops
 import rnngraph.ops.control as control
 import rnngraph.ops.state as state
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call
+from rnngraph.ir.layout import LayoutError, slots
 from rnngraph.ir.op import OpDef
 from rnngraph.ir.parser import ParseError, parse
 from rnngraph.ir.sizes import Symbol, mul
@@ -95,6 +97,13 @@ def test_one_edit_is_found(edit: tuple[str, str], message: str) -> None:
         verify(parse(GOOD.replace(*edit)), closed=True)
     assert message in str(caught.value)
     assert "\n> " in str(caught.value), "the place is marked"
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_a_loop_has_one_region_or_two(count: int) -> None:
+    node = next(n for n in parse(GOOD).nodes if n.op.name == "loop")
+    with pytest.raises(LayoutError, match=f"one region or two, but this one has {count}"):
+        slots(replace(node, regions=(node.regions * 3)[:count]))
 
 
 PROGRAMS = [
