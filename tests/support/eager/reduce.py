@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.support.eager.core import Bad, Skip, near, op
+from tests.support.eager.core import Bad, Skip, near, op, sized
 
 
 def _axes(x: Any, axis: Any) -> Any:
@@ -93,9 +93,13 @@ def count_nonzero(x: Any, axis: Any = None) -> Any:
     return np.asarray(np.sum(x != 0, axis=_axes(x, axis)), np.int64)
 
 
-@op
 def segment_sum(data: Any, ids: Any) -> Any:
-    """tf.segment_sum."""
+    """tf.segment_sum: the ids decide how many there are."""
+    return sized(_segment_sum(data, ids))
+
+
+@op
+def _segment_sum(data: Any, ids: Any) -> Any:
     if ids.shape != data.shape[:1] or (np.diff(ids) < 0).any() or (ids < 0).any():
         raise Bad("segment ids")
     found = np.zeros((int(ids[-1]) + 1 if ids.size else 0, *data.shape[1:]), data.dtype)
