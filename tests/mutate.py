@@ -386,7 +386,7 @@ def main() -> int:
     for room in args.room or ROOMS:
         with tempfile.TemporaryDirectory() as folder:
             trials = Trials(chosen(room, args.count, args.seed), args.seen or Path(folder) / "seen.json", args.jobs, GRAPHS)
-            options = ["-q", "-n", "0", "-p", "no:cacheprovider", "--graphs", GRAPHS]
+            options = ["-q", "--tb=no", "-n", "0", "-p", "no:cacheprovider", "--graphs", GRAPHS]
             code = pytest.main([*options, *ROOMS[room][1]], plugins=[trials])
         tried = len(trials.tried)
         if trials.done < tried or code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):

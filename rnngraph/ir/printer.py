@@ -28,7 +28,8 @@ from rnngraph.ir.binders import plain_content, standing
 from rnngraph.ir.graph import Array, Graph, Node, OpenSizes, Value
 from rnngraph.ir.layout import Block, LayoutError, Slots, inherited, slots
 from rnngraph.ir.op import Attr, Content, Site
-from rnngraph.ir.sizes import Apply, Atom, Dim, Expr, Symbol, symbols
+from rnngraph.ir.sizes import Dim, Expr, Symbol, symbols
+from rnngraph.ir.sizes import text as size_text
 from rnngraph.ir.types import BY_SHORT, DType, ListType, RefType, TensorType, Type, as_dtype
 from rnngraph.ir.walk import all_nodes, dims
 
@@ -126,30 +127,10 @@ class Names:
     # types
 
     def dim(self, dim: Dim) -> str:
-        """A size: `2*B*T + 1`, `min(B, 4)`, `?`. Sorted by the order in which symbols were named."""
-        if not isinstance(dim, Expr):
-            return "?" if dim is None else str(dim)
+        """A size, its symbols in the order in which they were named."""
         for symbol in symbols(dim):
             self.size(symbol)
-        terms = []
-        for monomial, c in dim.terms:
-            atoms = sorted((self._atom(a) for a in monomial), key=lambda a: a[0])
-            head = [str(c)] if c != 1 or not atoms else []
-            terms.append((not atoms, [a[0] for a in atoms], "*".join(head + [a[1] for a in atoms])))
-        return " + ".join(t[2] for t in sorted(terms))
-
-    def _atom(self, atom: Atom) -> tuple[tuple[int, int, str], str]:
-        if isinstance(atom, Symbol):
-            return (0, self.order[atom], ""), self.sizes[atom]
-        text = self._apply(atom)
-        return (1, 0, text), text
-
-    def _apply(self, atom: Apply) -> str:
-        first, second = (self.dim(d) for d in atom.args)
-        if atom.kind in ("min", "max"):
-            numbers_last = sorted((isinstance(d, int), self.dim(d)) for d in atom.args)
-            return f"{atom.kind}({', '.join(text for _, text in numbers_last)})"
-        return f"({first} {'//' if atom.kind == 'floordiv' else '%'} {second})"
+        return size_text(dim, self.size, self.order.__getitem__)
 
     def type(self, t: Type) -> str:
         """A type: `f32[B,16]`, `f32[*]`, `list[T]<f32[?,4]>`, `ref f32[3]`."""

@@ -69,7 +69,7 @@ class Expr:
         return self._hashed
 
     def __repr__(self) -> str:
-        return text(self, lambda s: repr(s))
+        return text(self, repr, lambda s: s.serial)
 
     def __deepcopy__(self, memo: object) -> Expr:
         return self
@@ -274,16 +274,25 @@ def symbols(dim: Dim) -> Iterator[Symbol]:
                         yield from symbols(arg)
 
 
-_FORMS = {"min": "min({}, {})", "max": "max({}, {})", "floordiv": "({} // {})", "mod": "({} % {})"}
+def text(dim: Dim, name: Callable[[Symbol], str], order: Callable[[Symbol], int]) -> str:
+    """`dim` for people: `2*B*T + 1`, `min(B, 4)`, `?` for unknown. Symbols stand in their `order`, numbers last."""
+    def applied(apply: Apply) -> str:
+        first, second = args = [text(d, name, order) for d in apply.args]
+        if apply.kind in ("min", "max"):
+            first, second = (arg for _, arg in sorted(zip((isinstance(d, int) for d in apply.args), args, strict=True)))
+            return f"{apply.kind}({first}, {second})"
+        return f"({first} {'//' if apply.kind == 'floordiv' else '%'} {second})"
 
+    def placed(atom: Atom) -> tuple[tuple[int, int, str], str]:
+        if isinstance(atom, Symbol):
+            return (0, order(atom), ""), name(atom)
+        return (1, 0, applied(atom)), applied(atom)
 
-def text(dim: Dim, name: Callable[[Symbol], str]) -> str:
-    """`dim` for people: `1 + 2*B*T`, `min(B, 4)`, `?` for unknown. Programs are printed by `printer`, in a fixed order."""
     if not isinstance(dim, Expr):
         return "?" if dim is None else str(dim)
-    parts = []
+    terms = []
     for monomial, c in dim.terms:
-        atoms = [name(a) if isinstance(a, Symbol) else _FORMS[a.kind].format(*(text(d, name) for d in a.args))
-                 for a in monomial]
-        parts.append("*".join(([str(c)] if c != 1 or not atoms else []) + atoms))
-    return " + ".join(parts)
+        atoms = sorted((placed(a) for a in monomial), key=lambda a: a[0])
+        head = [str(c)] if c != 1 or not atoms else []
+        terms.append((not atoms, [a[0] for a in atoms], "*".join(head + [a[1] for a in atoms])))
+    return " + ".join(t[2] for t in sorted(terms))

@@ -115,6 +115,8 @@ def test_a_symbol_without_a_number_is_an_error() -> None:
 def test_sizes_read_as_they_are_written_by_hand() -> None:
     b, t = Symbol("B"), Symbol("T")
     def shown(dim: Dim) -> str:
-        return sizes.text(dim, lambda s: s.hint)
-    assert shown(sizes.add(sizes.mul(2, b.dim), 1)) == "1 + 2*B" and shown(b.dim) == "B" and shown(3) == "3"
-    assert shown(sizes.mul(b.dim, sizes.minimum(t.dim, 4))) in ("B*min(T, 4)", "B*min(4, T)") and shown(None) == "?"
+        return sizes.text(dim, lambda s: s.hint, [t, b].index)
+    assert shown(sizes.add(sizes.mul(2, b.dim), 1)) == "2*B + 1" and shown(b.dim) == "B" and shown(3) == "3"
+    assert shown(sizes.mul(b.dim, sizes.minimum(t.dim, 4))) == "B*min(T, 4)" and shown(None) == "?"
+    assert shown(sizes.add(b.dim, sizes.mul(t.dim, b.dim))) == "T*B + B", "in the order that is asked for"
+    assert shown(sizes.mod(sizes.floordiv(b.dim, t.dim), 3)) == "((B // T) % 3)"

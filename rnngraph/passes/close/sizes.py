@@ -341,9 +341,9 @@ def _join_lists(tried: Type, got: Type) -> Type:
 
 def _passes_on(node: Node, operands: Sequence[Value]) -> bool:
     """Whether a node gives what it is given: a list has no shape to be changed, a tensor is dense."""
-    listed = isinstance(operands[0].type, ListType) if operands else None
-    return listed is (node.op.name != "list_dense") and node.op.name in (
-        "list_dense", "unbroadcast", "identity", "stop_gradient", "refine")
+    if operands and isinstance(operands[0].type, ListType):
+        return node.op.name in ("unbroadcast", "identity", "stop_gradient", "refine")
+    return node.op.name == "list_dense"
 
 
 def _dense(builder: ClosingBuilder, value: Value) -> Value:

@@ -262,9 +262,8 @@ class _Threader:
         """What a region gives of the variables that it writes: their values, and whether they have one where `started`
         did not know it."""
         versions = {key: self.required(key) for key in started}
-        there = [constant(True) if versions[k].there is None else versions[k].there
-                 for k, v in started.items() if v.there is not None]
-        return [*(v.value for v in versions.values()), *(t for t in there if t is not None)]
+        there = [versions[key].there or constant(True) for key, v in started.items() if v.there is not None]
+        return [*(v.value for v in versions.values()), *there]
 
     def written_by(self, started: Mapping[str, Version], results: Sequence[Value]) -> dict[str, Version]:
         """The variables as `ends`, or a loop's parameters, give them."""
