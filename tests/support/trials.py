@@ -166,25 +166,34 @@ class Trials:
         return True
 
     def _try_all(self, seen: Seen) -> None:
-        caught = self.folder / "caught"
-        caught.mkdir()
+        left = self.tried
+        while left:
+            caught = self._try_each(left, seen)
+            broken = {test for test in set(caught.values()) if os.waitpid(self._fork(lambda t=test: self._judge(t)), 0)[1]}
+            # What fails in a fork with no change tells nothing: what it caught is tried without it.
+            left = [mutant for mutant, test in caught.items() if test in broken]
+            self.done -= len(left)
+            seen = {test: found for test, found in seen.items() if test not in broken}
+
+    def _try_each(self, mutants: Iterable[Mutant], seen: Seen) -> dict[Mutant, str]:
+        """Those that a test of this session caught, and the test."""
         running: dict[int, Mutant] = {}
-        for mutant in self.tried:
-            tests = telling(mutant, seen)
+        caught: dict[Mutant, str] = {}
+        for mutant in mutants:
+            chosen = mutant
+            tests = telling(chosen, seen)
             if not tests and mutant.around:
-                mutant = replace(mutant, around=range(0))  # it may run when the module is imported
-                tests = telling(mutant, seen)
+                chosen = replace(mutant, around=range(0))  # it may run when the module is imported
+                tests = telling(chosen, seen)
             if not tests:
                 self._lives(mutant, "no test runs it")
                 continue
             while len(running) >= self.jobs:
-                self._wait(running)
-            running[self._fork(lambda m=mutant, t=tests: self._try(m, t))] = mutant
+                self._wait(running, caught)
+            running[self._fork(lambda m=chosen, t=tests: self._try(m, t))] = mutant
         while running:
-            self._wait(running)
-        for test in sorted({file.read_text() for file in caught.iterdir()} & set(self.items)):
-            if os.waitpid(self._fork(lambda t=test: self._judge(t)), 0)[1]:
-                raise pytest.UsageError("a test fails in a fork with no change: " + test)
+            self._wait(running, caught)
+        return caught
 
     def _judge(self, test: str) -> int:
         """With no change, a test that caught one passes."""
@@ -192,15 +201,18 @@ class Trials:
         self._run([test], noted, True)
         return 1 if noted.failed else 0
 
-    def _wait(self, running: dict[int, Mutant]) -> None:
+    def _wait(self, running: dict[int, Mutant], caught: dict[Mutant, str]) -> None:
         pid, status = os.wait()
         mutant = running.pop(pid)
         if os.waitstatus_to_exitcode(status) == BROKEN:
             raise pytest.UsageError(f"the trial of {mutant} went wrong: {(self.folder / str(pid) / 'why').read_text()}")
         if status == 0:
             self._lives(mutant, "")
-        else:
-            self.done += 1
+            return
+        self.done += 1
+        test = self.folder / str(pid) / "test"
+        if test.exists():
+            caught[mutant] = test.read_text()
 
     def _lives(self, mutant: Mutant, why: str) -> None:
         self.done += 1
@@ -237,7 +249,7 @@ class Trials:
         noted = Noted()
         self._run(tests, noted, True)
         if noted.failed:
-            (self.folder / "caught" / str(os.getpid())).write_text(noted.test)
+            (self.folder / str(os.getpid()) / "test").write_text(noted.test)
         return 1 if noted.failed else 0
 
     def _apart(self, mutant: Mutant, tests: list[str]) -> int:
