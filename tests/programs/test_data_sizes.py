@@ -534,3 +534,22 @@ def test_what_is_fed_and_what_data_decide_are_stretched_in_turn(sess: Any) -> No
     for n, m in ((3, 2), (2, 3), (0, 2), (2, 0)):
         with pytest.raises(Invalid, match="cannot be broadcast"):
             sess.run(both, {x: np.ones(n), y: np.append(np.ones(m), -1)})
+
+
+def test_second_order_through_rows_of_a_loop_in_a_branch(sess: Any) -> None:
+    x, flag = tf.placeholder(tf.float64, [None, None, 3]), tf.placeholder(tf.bool, [])
+
+    def loss(rows: Any, folded: Callable[[Any], Any]) -> Any:
+        chosen = tf.cond(flag, lambda: tf.reduce_prod(x[:, 0], [0], keep_dims=True), lambda: folded(rows))
+        first = tf.gradients(tf.reduce_sum(rows) + tf.reduce_sum(chosen), x)[0]
+        return tf.gradients(tf.reduce_sum(first * first), x)[0]
+
+    made = tf.while_loop(lambda i, ta, h: tf.reduce_any([i] < tf.shape(x)[1]),
+                         lambda i, ta, h: (i + 1, ta.write(i, h * x[:, i]), tf.tanh(h) * 2.0),
+                         [0, tf.TensorArray(tf.float64, 0, dynamic_size=True), x[:, 0]])[1].stack()
+    first, second = x[:, 0] * x[:, 0], tf.tanh(x[:, 0]) * 2.0 * x[:, 1]
+    found = loss(made, lambda rows: tf.foldl(lambda s, row: tf.tanh(row) * s, rows))
+    wanted = loss(tf.stack([first, second]), lambda rows: tf.tanh(rows[1]) * rows[0])
+    for value in (False, True):
+        given = {x: [[[0.5, -1.0, 0.4], [0.25, 0.3, 0.1]]], flag: value}
+        np.testing.assert_allclose(*sess.run([found, wanted], given), rtol=1e-10)

@@ -138,22 +138,23 @@ class Closer:
             inner = builder.region(region.name)
             self.body(inner, region, region.params, [inner.local(v) for v in operands[1:]])
             builders.append(inner)
-        self.alike(builders, node)
+        self.alike(builders)
         self.fill(*builders)
         for b in builders:
             b.graph.sealed = True
         made = make_if(_Plain(builder, self.edges(builder, node), node), operands[0], builders[0], builders[1], node.name)
         return made.results
 
-    def alike(self, builders: Sequence[ClosingBuilder], node: Node) -> None:
-        """Where one branch gives a list and the other a tensor for a tensor of the program, both give a tensor."""
-        for i, (a, b) in enumerate(zip(*(builder.graph.results for builder in builders), strict=True)):
-            if isinstance(a.type, ListType) != isinstance(b.type, ListType) and FILLER not in (
-                    v.node.op if v.node is not None else None for v in (a, b)):
-                for builder, region in zip(builders, node.regions, strict=True):
-                    results = list(builder.graph.results)
-                    results[i] = self.dense(builder, results[i], region.results[i])
-                    builder.graph.results = tuple(results)
+    def alike(self, builders: Sequence[ClosingBuilder]) -> None:
+        """Where one branch gives a list and the other a tensor, both give a tensor."""
+        for i, results in enumerate(zip(*(builder.graph.results for builder in builders), strict=True)):
+            lists = [isinstance(v.type, ListType) for v in results]
+            if lists[0] != lists[1] and FILLER not in (v.node.op if v.node is not None else None for v in results):
+                mine, theirs = builders if lists[0] else reversed(builders)
+                # What was filled with a list when rows were one, which are a tensor now, is filled anew.
+                t, empty = theirs.graph.results[i].type, _is_empty(mine.graph.results[i])
+                made = _filled(mine, t, region_symbols(theirs.graph)) if empty else _dense(mine, mine.graph.results[i])
+                mine.graph.results = (*mine.graph.results[:i], made, *mine.graph.results[i + 1:])
 
     def fill(self, then: ClosingBuilder, other: ClosingBuilder) -> None:
         """Give fillers the type of the value that they stand for; size 0 where a size is known in the other branch only."""
@@ -287,6 +288,11 @@ def _filled(builder: ClosingBuilder, t: Type, inside: set[Symbol]) -> Value:
     if not t.shape:
         return zero
     return builder.stretched(zero, tuple(0 if set(symbols(d)) & inside else d for d in t.shape))
+
+
+def _is_empty(value: Value) -> bool:
+    """Whether a list is new and has no element, as `_filled` makes it."""
+    return value.node is not None and value.node.op.name == "list_new" and value.node.operands[0].content == (0,)
 
 
 def _rank(t: Type) -> int:
