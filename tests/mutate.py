@@ -47,7 +47,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "lowering": (("rnngraph/lowering",), (API, RANDOM, PROGRAMS, "tests/backends", "tests/ops")),
     "llvm": (("rnngraph/backends/llvm",), ("tests/backends", API, RANDOM, PROGRAMS)),
     "session": (("rnngraph/session.py", "rnngraph/runtime", "rnngraph/backends"), (
-        PROGRAMS, "tests/test_errors.py", "tests/errors/test_misuse.py")),
+        PROGRAMS, f"{FRONTEND}/test_variable.py", "tests/test_errors.py", "tests/errors/test_misuse.py")),
     "train": (("rnngraph/frontend/train",), (
         f"{FRONTEND}/test_optimizers.py", f"{FRONTEND}/test_saver.py", f"{FRONTEND}/test_checkpoint_damage.py",
         f"{FRONTEND}/test_checkpoint_kills.py")),
@@ -147,7 +147,13 @@ EQUAL: dict[str, str] = {
         "cost only: every engine uses one thread so far",
     "rnngraph/frontend/train/optimizer.py: `g is not None` -> `g is None`": "gating only orders what has no effect",
     "rnngraph/frontend/train/optimizer.py: `value` -> `True`": "another op that makes the same zeros",
+    "rnngraph/session.py: `id(value) in taken` -> `True`": "cost only: a copy more",
+    "rnngraph/session.py: `current is not base and not variant.fits(prepared.present(store), arrays, stor` -> "
+    "`((current is not base) or (not variant.fits(prepared.present(store), a`":
+        "cost only: what fits is looked for once more",
     # What only changes words.
+    "rnngraph/session.py: `n is not None and n.name` -> `((n is not None) or (n.name))`":
+        "words only: what is fetched of the user's graph has a node",
     "rnngraph/ir/printer.py: `self.names.bind(node.results)` -> `pass`": "words only: in which order sizes get their names",
     'rnngraph/lowering/loops.py: `node.name or "loop"` -> `((node.name) and ("loop"))`': "words only: how explain names a loop",
     "rnngraph/frontend/train/tensors.py: `shown[5:]` -> `False`": "words only",

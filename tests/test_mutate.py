@@ -49,7 +49,7 @@ from tests.support import reached, trials
 from tests.test_mutate import changed
 
 reached.LIBRARY = str(reached.ROOT / {HALVES!r})
-trials.LIMIT = 2
+trials.LIMIT = 4
 tried = trials.Trials([changed(*m) for m in json.loads(sys.argv[1])], Path(sys.argv[2]), 2, "1")
 code = pytest.main(["-q", "-n", "0", "-p", "no:cacheprovider", "tests/support/halves_tried.py"], plugins=[tried])
 print(json.dumps([int(code), tried.done, [[m.what, why] for m, why in tried.alive]]))

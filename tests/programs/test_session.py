@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import re
 import types
 from typing import Any
@@ -11,7 +12,10 @@ import numpy as np
 import pytest
 
 import rnngraph as tf
-from rnngraph import session
+from rnngraph import backends, session
+from rnngraph.ir.parser import parse
+from rnngraph.ir.verify import VerifyError
+from rnngraph.runtime.interface import Options
 
 Pair = collections.namedtuple("Pair", "a b")
 InvalidArgument = tf.errors.InvalidArgumentError
@@ -386,6 +390,34 @@ def test_what_was_fetched_is_not_the_variable(sess: Any) -> None:
     found = sess.run(tf.assign(v, tf.ones([3])))
     found[:] = 9.0
     assert sess.run(v).tolist() == [1.0, 1.0, 1.0]
+
+
+def test_variables_share_no_memory(sess: Any) -> None:
+    x, v, w = tf.placeholder(tf.float32, [3]), tf.Variable(tf.zeros([3])), tf.Variable(tf.zeros([3]))
+    both = tf.group(tf.assign(v, x), tf.assign(w, x))
+    sess.run(tf.global_variables_initializer())
+    given = np.ones(3, np.float32)
+    sess.run(both, {x: given})
+    kept = list(sess._store.values())
+    assert not any(np.shares_memory(a, b) for a, b in ((kept[0], kept[1]), (kept[0], given), (kept[1], given)))
+
+
+def test_a_session_that_is_closed_while_it_runs_stays_empty(graph: Any, engine: str) -> None:
+    sess, v = tf.Session(engine=engine), tf.Variable(1.0)
+    sess.run(v.initializer)
+    closing = tf.py_func(lambda x: sess.close() or x, [tf.constant(2.0)], tf.float32)
+    sess.run(tf.assign_add(v, closing))
+    assert not sess._store
+    with pytest.raises(RuntimeError, match="closed"):
+        sess.run(v)
+
+
+@pytest.mark.parametrize("wanted", ["1", ""])
+def test_programs_are_verified_if_that_is_wanted(engine: str, wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RNNGRAPH_VERIFY", wanted)
+    wrong = parse("graph @m(%x: f32[2]) {\n  %a = neg %x : f32[3]\n  return %a\n}\n")
+    with pytest.raises(VerifyError) if wanted else contextlib.nullcontext():
+        backends.load(engine).compile(wrong, Options())
 
 
 def test_a_read_that_waits_for_nothing_sees_the_start(sess: Any) -> None:

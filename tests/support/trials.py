@@ -35,7 +35,7 @@ SECONDS, MOST = 40.0, 400
 """How much work the tests of one change may be, as it was when they were watched, which takes some four times as long as
 running them; and how many they may be."""
 LIMIT = 40
-"""After so many seconds of work, or twice as many of waiting, a change counts as one that does not end."""
+"""After so many seconds of work, or five times as many of waiting, a change counts as one that does not end."""
 CHANGED = "RNNGRAPH_CHANGED"
 BROKEN = 99
 
@@ -245,7 +245,7 @@ class Trials:
         resource.setrlimit(resource.RLIMIT_CPU, (LIMIT, LIMIT))
         if not mutant.around or not replaced(mutant):
             return self._apart(mutant, tests)
-        signal.alarm(2 * LIMIT)
+        signal.alarm(5 * LIMIT)
         noted = Noted()
         self._run(tests, noted, True)
         if noted.failed:
@@ -259,7 +259,7 @@ class Trials:
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-p",
                    "tests.support.trials", "--graphs", self.graphs, *tests]
         try:
-            return min(subprocess.run(command, cwd=ROOT, env=env, timeout=2 * LIMIT, capture_output=True).returncode, 1)
+            return min(subprocess.run(command, cwd=ROOT, env=env, timeout=5 * LIMIT, capture_output=True).returncode, 1)
         except subprocess.TimeoutExpired:
             return 1
 
