@@ -151,6 +151,12 @@ EQUAL: dict[str, str] = {
     "rnngraph/session.py: `current is not base and not variant.fits(prepared.present(store), arrays, stor` -> "
     "`((current is not base) or (not variant.fits(prepared.present(store), a`":
         "cost only: what fits is looked for once more",
+    "rnngraph/lowering/lower.py: `origin is not None and self.parent is not None` -> `False`":
+        "cost only: a matrix is packed in each step",
+    "rnngraph/lowering/lower.py: `0` -> `1` in `pool = self.constant(dtype, np.empty(0, dtype.numpy))`":
+        "a number more that nobody reads",
+    "rnngraph/lowering/plan.py: `value.type.shape is not None` -> `value.type.shape is None`":
+        "what steps read and make they mention",
     # What only changes words.
     "rnngraph/session.py: `n is not None and n.name` -> `((n is not None) or (n.name))`":
         "words only: what is fetched of the user's graph has a node",
