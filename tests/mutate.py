@@ -148,7 +148,7 @@ EQUAL: dict[str, str] = {
     "rnngraph/frontend/train/optimizer.py: `g is not None` -> `g is None`": "gating only orders what has no effect",
     "rnngraph/frontend/train/optimizer.py: `value` -> `True`": "another op that makes the same zeros",
     "rnngraph/session.py: `id(value) in taken` -> `True`": "cost only: a copy more",
-    "rnngraph/session.py: `current is not base and not variant.fits(prepared.present(store), arrays, stor` -> "
+    "rnngraph/session.py: `current is not base and not variant.fits(prepared.present(store), arra` -> "
     "`((current is not base) or (not variant.fits(prepared.present(store), a`":
         "cost only: what fits is looked for once more",
     "rnngraph/lowering/lower.py: `origin is not None and self.parent is not None` -> `False`":

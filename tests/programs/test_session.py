@@ -394,7 +394,8 @@ def test_what_was_fetched_is_not_the_variable(sess: Any) -> None:
 
 def test_variables_share_no_memory(sess: Any) -> None:
     x, v, w = tf.placeholder(tf.float32, [3]), tf.Variable(tf.zeros([3])), tf.Variable(tf.zeros([3]))
-    both = tf.group(tf.assign(v, x), tf.assign(w, x))
+    y = x * 2.0
+    both = tf.group(tf.assign(v, y), tf.assign(w, y))
     sess.run(tf.global_variables_initializer())
     given = np.ones(3, np.float32)
     sess.run(both, {x: given})
