@@ -19,14 +19,11 @@ from rnngraph.ir.graph import Graph, Node, Value, expands
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.walk import all_nodes, dims
 from rnngraph.passes.close.builder import ClosingBuilder, ClosingSizes
-from rnngraph.passes.close.facts import Conflict, Facts, Learned
+from rnngraph.passes.close.facts import Conflict, Facts
 from rnngraph.passes.close.sizes import Closer
 from rnngraph.passes.dce import dce
 from rnngraph.passes.known import fixed
-from rnngraph.passes.rename import renamed_attrs, renamed_content, renamed_type
-
-RESTARTS = 200
-"""How many facts may be learned, one a restart."""
+from rnngraph.passes.rename import rename, renamed_attrs
 
 
 @dataclass
@@ -94,7 +91,8 @@ class _Builder(ClosingBuilder):
         """Learn whether the axes of a broadcast that were unknown when it was made are stretched."""
         if not fixed(value) or shape.content is None:
             return
-        for d, wanted in zip(reversed(value.shape), reversed(shape.content), strict=False):
+        for pair in zip(reversed(value.shape), reversed(shape.content), strict=False):
+            d, wanted = map(self.facts.current, pair)
             x, y = self.facts.value(d), self.facts.value(wanted)
             if d not in (1, wanted) and x is not None and y is not None and (x == y or x == 1):
                 self.facts.learn(d, wanted if x == y else 1)
@@ -112,7 +110,7 @@ class _Retyper(Closer):
 
     def __init__(self, facts: Facts) -> None:
         super().__init__(facts)
-        self.sizes: dict[Symbol, Dim] = dict(facts.known)
+        self.sizes: dict[Symbol, Dim] = facts.found()
 
     def body(self, builder: ClosingBuilder, old: Graph, params: Sequence[Value], new: Sequence[Value]) -> None:
         """One region; what its parameters bind is known by new names."""
@@ -161,19 +159,13 @@ def retype(graph: Graph, facts: Facts | None = None) -> Graph:
         raise ValueError("types can be said again before kernels are made only: this graph has fused nodes")
     if facts is None:
         facts = _Nothing({}, given={s for p in graph.params for s in mentioned(p)})
-    for _ in range(RESTARTS):
-        closer = _Retyper(facts)
-        builder = _Builder(Graph(graph.name), None, facts)
-        new = [builder.param(renamed_type(p.type, facts.known), renamed_content(p.content, facts.known), p.hint)
-               for p in graph.params]
-        builder.graph.binds.update(s for p in new for s in standing(p))
-        try:
-            closer.body(builder, graph, graph.params, new)
-        except Learned:
-            continue
-        builder.graph.sealed = True
-        return dce(builder.graph)
-    raise RuntimeError("the sizes of this graph do not settle; please report it with the program")
+    closer = _Retyper(facts)
+    builder = _Builder(Graph(graph.name), None, facts)
+    new = [builder.param(facts.type(p.type), facts.content(p.content), p.hint) for p in graph.params]
+    builder.graph.binds.update(s for p in new for s in standing(p))
+    closer.body(builder, graph, graph.params, new)
+    builder.graph.sealed = True
+    return dce(rename(builder.graph, facts.found()))
 
 
 def settled(graph: Graph, facts: Facts | None = None) -> Graph:

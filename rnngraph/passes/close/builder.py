@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rnngraph.ir.graph import Builder, Graph, Node, Origin, Value, building
+from rnngraph.ir.graph import Builder, Graph, Node, Origin, Value, building, complete_attrs
 from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
 from rnngraph.ir.sizes import Dim, Symbol, sub, symbols
 from rnngraph.ir.types import TensorType, Type
@@ -36,26 +36,28 @@ class ClosingSizes:
 
     def same(self, a: Dim, b: Dim, what: str) -> Dim:
         """See the module's table."""
+        facts = self.builder.facts
+        a, b = facts.current(a), facts.current(b)
         if a == b:
             return a
         if a is None or b is None:
             return b if a is None else a
-        facts = self.builder.facts
         x, y = facts.value(a), facts.value(b)
         if x is None or y is None:
             if self.pending.isdisjoint((*symbols(a), *symbols(b))):
                 self.builder.check(a, b, f"Incompatible shapes: {{0}} and {{1}} must be equal for {quoted(what)}")
             return a if isinstance(a, int) else b
         if x == y:
-            facts.learn(a, b)
+            return facts.learn(a, b)
         facts.note("!=", a, b)
         raise Conflict(f"Incompatible shapes: {x} and {y} must be equal for {what}")
 
     def at_least(self, size: Dim, low: Dim, message: str) -> None:
         """A guard by the first feeds, or a run-time check."""
+        facts = self.builder.facts
+        size, low = facts.current(size), facts.current(low)
         if size is None or low is None or nonnegative(sub(size, low)):
             return
-        facts = self.builder.facts
         x, y = facts.value(size), facts.value(low)
         if x is None or y is None:
             if self.pending.isdisjoint((*symbols(size), *symbols(low))):
@@ -68,19 +70,21 @@ class ClosingSizes:
 
     def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
         """What the first feeds say, noted as a guard."""
+        facts = self.builder.facts
+        a, b = facts.current(a), facts.current(b)
         if a is None or b is None:
             return None
         if a == b or (relation == ">=" and nonnegative(sub(a, b))):
             return True
-        facts = self.builder.facts
         x, y = facts.value(a), facts.value(b)
         if x is None or y is None:
             return None
         if relation == "==":
-            if x == y:
-                facts.learn(a, b)
-            facts.note("!=", a, b)
-            return False
+            if x != y:
+                facts.note("!=", a, b)
+                return False
+            facts.learn(a, b)
+            return True
         facts.note(">=" if x >= y else "<", a, b)
         return x >= y
 
@@ -117,6 +121,10 @@ class ClosingBuilder(Builder):
         """A builder for a region."""
         return ClosingBuilder(Graph(name, self.graph), self, self.facts)
 
+    def local(self, value: Value) -> Value:
+        """`value` as this region may use it, in sizes that stay."""
+        return self.facts.write(super().local(value))
+
     def describe(self, op: OpDef, name: str, operands: Sequence[Value]) -> tuple[str, tuple[Node, ...], Origin]:
         """Nodes made on the way belong to the node being closed."""
         return name, (), self.origin
@@ -143,16 +151,16 @@ class ClosingBuilder(Builder):
         kind = definition.kind
         if isinstance(kind, Composite):
             # Its type rule is asked for what it demands of sizes; the expansion has types of its own.
-            given = _full(definition, attrs)
+            given = self.full(definition, attrs)
             definition.infer(Site(tuple(v.type for v in inputs), tuple(v.content for v in inputs), given, Demands(self)))
             with building(self):
-                made = kind.expand(inputs, given)
+                made = kind.expand([self.local(v) for v in inputs], self.full(definition, given))
             if made is not None:
                 return Made([self.local(v) for v in made])
         if isinstance(kind, Elementwise):
             inputs = self.aligned(inputs)
         self.sizes.pending.clear()
-        new = self.plain(definition, inputs, attrs, regions, name, types, after, self.origin, hints)
+        new = self.plain(definition, inputs, self.full(definition, attrs), regions, name, types, after, self.origin, hints)
         for v in new.results:
             v.type = self.sized(v.type)
         self.sizes.pending.clear()
@@ -160,6 +168,11 @@ class ClosingBuilder(Builder):
         if plain and definition.name not in ("sizes", "constant"):
             return Made([self.folded(v) for v in new.results]) if new.results else new
         return new
+
+    def full(self, op: OpDef, attrs: Mapping[str, Any] | None) -> Mapping[str, Any]:
+        """All attributes, in sizes that stay."""
+        return {k: self.facts.content(v) if op.attrs[k].kind == "dims" else v
+                for k, v in complete_attrs(op, attrs or {}).items()}
 
     def sized(self, t: Type) -> Type:
         """A tensor type with a symbol, bound here, for every size that nothing says."""
@@ -183,8 +196,9 @@ class ClosingBuilder(Builder):
             return list(inputs)
         rank = max(len(s) for s in shapes if s is not None)
         padded = [((1,) * (rank - len(s)) + s) for s in shapes if s is not None]
-        target = tuple(self.joined([p[i] for p in padded]) for i in range(rank))
-        return [v if v.tensor.shape == target else self.stretched(v, target) for v in inputs]
+        joined = [self.joined([p[i] for p in padded]) for i in range(rank)]
+        target = tuple(map(self.facts.current, joined))
+        return [v if self.local(v).tensor.shape == target else self.stretched(v, target) for v in inputs]
 
     def stretched(self, value: Value, target: tuple[Dim, ...]) -> Value:
         """An explicit broadcast."""
@@ -194,7 +208,7 @@ class ClosingBuilder(Builder):
     def joined(self, dims: Iterable[Dim]) -> Dim:
         """The common size of broadcast axes."""
         result: Dim = 1
-        for d in dims:
+        for d in map(self.facts.current, dims):
             if d == result or d == 1:
                 continue
             if result == 1:
@@ -209,13 +223,14 @@ class ClosingBuilder(Builder):
         x, y = facts.value(a), facts.value(b)
         if x is not None and y is not None and x != y:
             if x == 1 or y == 1:
-                facts.learn(a if x == 1 else b, 1)
+                one, common = (a, b) if x == 1 else (b, a)
+                facts.learn(one, 1)
+                return facts.current(common)
             for left, right in ((a, b), (a, 1), (b, 1)):
                 facts.note("!=", left, right)
             raise Conflict(f"Incompatible shapes: {x} vs. {y} cannot be broadcast")
         if x is not None and y is not None:
-            common: Dim = self.sizes.same(a, b, "broadcasting")
-            return common
+            return facts.learn(a, b)
         message = "Incompatible shapes: {0} vs. {1} cannot be broadcast"
         if x is None and y is None and not facts.hopeful:
             self.check(a, b, message, "broadcasts")
@@ -224,6 +239,7 @@ class ClosingBuilder(Builder):
         if not isinstance(result, int) and not facts.hopeful:
             if 1 in (x, y):
                 facts.learn(result, 1)
+                return other
             facts.note("!=", result, 1)
         self.check(other, result, message, "broadcasts")
         return result
@@ -243,7 +259,3 @@ def quoted(text: str) -> str:
     """Text that `str.format` gives back as it is."""
     return text.replace("{", "{{").replace("}", "}}")
 
-
-def _full(op: OpDef, attrs: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    given = attrs or {}
-    return {k: given.get(k, a.default) for k, a in op.attrs.items()}

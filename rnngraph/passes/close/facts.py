@@ -1,4 +1,8 @@
-"""What the first feeds decide about sizes: equalities that rewrite symbols, and guards that later feeds must keep."""
+"""What the first feeds decide about sizes: equalities that rewrite symbols, and guards that later feeds must keep.
+
+Equal sizes are found as in a union-find: each symbol that was written by others points to them, and whoever asks follows
+the pointers to sizes that stay and shortens the way. So a fact holds at once everywhere, and nothing is typed again.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from rnngraph.ir.graph import Value
+from rnngraph.ir.op import Content
 from rnngraph.ir.sizes import Dim, Expr, Symbol, evaluate, sub, substitute, symbols
+from rnngraph.ir.types import Type
+from rnngraph.ir.walk import map_dims
 
 RELATIONS: dict[str, Callable[[int, int], bool]] = {
     "==": operator.eq, "!=": operator.ne, ">=": operator.ge, "<": operator.lt}
@@ -28,10 +36,6 @@ class Guard(NamedTuple):
             return False
 
 
-class Learned(Exception):
-    """A fact about the parameters' sizes was learned; type the graph again."""
-
-
 class Conflict(Exception):
     """The first feeds' sizes make this node fail."""
 
@@ -41,11 +45,12 @@ class Facts:
     """What the first feeds decided about the parameters' sizes."""
 
     samples: Mapping[Symbol, int]
-    known: dict[Symbol, Dim] = field(default_factory=dict)
-    guards: list[Guard] = field(default_factory=list)
+    guards: dict[Guard, None] = field(default_factory=dict)
+    """In the order in which they were learned."""
     hopeful: bool = True
     """Whether sizes that broadcast and that nobody knows are taken to be equal, for the check of it to go once they are
     known. Elements of TensorArrays have no sizes before their loops are raised; then they mostly do."""
+    _known: dict[Symbol, Dim] = field(default_factory=dict)
 
     def value(self, dim: Dim) -> int | None:
         """The size in the first feeds; None if it is bound inside the graph, or undefined (a division by 0)."""
@@ -56,25 +61,59 @@ class Facts:
         except ValueError:
             return None
 
-    def learn(self, a: Dim, b: Dim) -> None:
-        """Note a = b, rewrite by it and start again. Raises Learned."""
+    def current(self, dim: Dim) -> Dim:
+        """A size in sizes that stay."""
+        if isinstance(dim, int) or not self._known or not any(s in self._known for s in symbols(dim)):
+            return dim
+        return substitute(dim, {s: self._found(s) for s in symbols(dim)})
+
+    def _found(self, symbol: Symbol) -> Dim:
+        passed = []
+        dim: Dim = symbol.dim
+        while isinstance(dim, Expr) and dim.symbol in self._known:
+            passed.append(dim.symbol)
+            dim = self._known[dim.symbol]
+        dim = self.current(dim)
+        self._known.update(dict.fromkeys(passed, dim))
+        return dim
+
+    def found(self) -> dict[Symbol, Dim]:
+        """What became of symbols that did not stay."""
+        return {s: self._found(s) for s in self._known}
+
+    def type(self, t: Type) -> Type:
+        """A type in sizes that stay."""
+        return map_dims(t, self.current) if self._known else t
+
+    def content(self, content: Content) -> Content:
+        """A content in sizes that stay."""
+        return content if content is None else tuple(map(self.current, content))
+
+    def write(self, value: Value) -> Value:
+        """The value, whose type and content are written in sizes that stay."""
+        if self._known:
+            value.type, value.content = self.type(value.type), self.content(value.content)
+        return value
+
+    def learn(self, a: Dim, b: Dim) -> Dim:
+        """Note that a = b, two different sizes that stay, and write one by the other; what both are now."""
         difference = sub(a, b)
         assert isinstance(difference, Expr)
-        new: dict[Symbol, Dim] = {}
         solved = _solve(difference)
         if solved is not None:
-            self.guards.append(Guard("==", a, b))
-            new[solved[0]] = solved[1]
+            self.guards[Guard("==", a, b)] = None
+            self._known[solved[0]] = solved[1]
         elif (pair := self.paired(a, b)) is not None:
             # B*T = C*S follows from B = C and T = S, which holds of other sizes too.
-            self.guards.append(Guard("==", pair[0].dim, pair[1].dim))
-            new[pair[0]] = pair[1].dim
+            self.guards[Guard("==", pair[0].dim, pair[1].dim)] = None
+            self._known[pair[0]] = pair[1].dim
+            a, b = self.current(a), self.current(b)
+            return a if a == b else self.learn(a, b)
         else:
             for s in dict.fromkeys(symbols(difference)):
-                self.guards.append(Guard("==", s.dim, self.samples[s]))
-                new[s] = self.samples[s]
-        self.known = {s: substitute(d, new) for s, d in self.known.items()} | new
-        raise Learned
+                self.guards[Guard("==", s.dim, self.samples[s])] = None
+                self._known[s] = self.samples[s]
+        return self.current(a)
 
     def paired(self, a: Dim, b: Dim) -> tuple[Symbol, Symbol] | None:
         """A symbol that only one side has and one that only the other has, equal in the first feeds; newer first."""
@@ -87,9 +126,7 @@ class Facts:
 
     def note(self, relation: str, a: Dim, b: Dim) -> None:
         """Note how a and b compare; nothing is rewritten by it."""
-        guard = Guard(relation, a, b)
-        if guard not in self.guards:
-            self.guards.append(guard)
+        self.guards[Guard(relation, a, b)] = None
 
 
 def _solve(difference: Expr) -> tuple[Symbol, Dim] | None:

@@ -1,8 +1,8 @@
 """sizes: every size an int or a bound symbol, every broadcast explicit, composites expanded, size arithmetic gone.
 
-The graph is typed again from its parameters on, in execution order. Where an op demands something of sizes that is not
-provable, the first feeds' sizes decide: the fact is noted as a guard, the parameters' symbols are rewritten with it, and
-the typing starts again (`Learned`). So one rule serves merging, broadcasting and conflicts; see `builder`.
+The graph is typed again from its parameters on, in execution order, once. Where an op demands something of sizes that is
+not provable, the first feeds' sizes decide: the fact is noted as a guard, and from there on one of the sizes is written
+by the other; at the end the whole program is. So one rule serves merging, broadcasting and conflicts; see `builder`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ import numpy as np
 from rnngraph.errors import with_inputs
 from rnngraph.ir.graph import Array, Graph, Node, Value
 from rnngraph.ir.op import OpDef, lookup
-from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, substitute, symbols
+from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols, row_type
 from rnngraph.ops.shapes import text
 from rnngraph.passes.close.builder import ClosingBuilder
-from rnngraph.passes.close.facts import Conflict, Facts, Learned
+from rnngraph.passes.close.facts import Conflict, Facts
+from rnngraph.passes.rename import rename
 
 _FORMS = (("cotangent_sum", "list_sum"), ("zeros_like", "list_zeros_like"))
 """What is made of cotangents: the op for tensors, and the one for lists."""
@@ -76,7 +77,7 @@ class Closer:
         if node.op.effects != "pure" or node.op.fails:
             after = self.edges(builder, node)
         try:
-            made = builder.node(op, operands, self.attrs(node), (), node.name, None, after, node.origin,
+            made = builder.node(op, operands, node.attrs, (), node.name, None, after, node.origin,
                                 [v.hint for v in node.results])
         except Conflict as conflict:
             made = self.failing(builder, node, str(conflict))
@@ -101,13 +102,6 @@ class Closer:
     def dense(self, builder: ClosingBuilder, new: Value, old: Value) -> Value:
         """A value that the program takes for a tensor as one: rows of a loop whose sizes its steps decide are a list."""
         return _dense(builder, new) if isinstance(old.type, TensorType) else new
-
-    def attrs(self, node: Node) -> Mapping[str, Any]:
-        """The attributes, with what is known of the parameters' sizes."""
-        names = [k for k, a in node.op.attrs.items() if a.kind == "dims" and node.attrs[k] is not None]
-        if not names or not self.facts.known:
-            return node.attrs
-        return {**node.attrs, **{k: tuple(substitute(d, self.facts.known) for d in node.attrs[k]) for k in names}}
 
     def blamed(self, node: Node) -> Node | None:
         """The `fail` that an operand of a node comes from, if one does."""
@@ -138,6 +132,8 @@ class Closer:
             inner = builder.region(region.name)
             self.body(inner, region, region.params, [inner.local(v) for v in operands[1:]])
             builders.append(inner)
+        for v in (v for b in builders for v in b.graph.results):
+            self.facts.write(v)
         self.alike(builders)
         self.fill(*builders)
         for b in builders:
@@ -239,10 +235,12 @@ class Closer:
             regions.append(inner)
             bound = [*fresh.values()]
         final = regions[-1]
+        for v in (v for r in regions for v in (*r.graph.params, *r.graph.results)):
+            self.facts.write(v)
         given = [v.type for v in final.graph.params[1:1 + len(types)]]
         results = final.graph.results = self.as_carried(final, self.reached(final, given), given, p.body.results)
         changed, again = [], False
-        for t, had, result in zip(types, given, results, strict=False):
+        for t, had, result in zip(map(self.facts.type, types), given, results, strict=False):
             better = _join(t, had, result.type, bound)
             again = again or better != t
             changed.append(better)
@@ -374,18 +372,9 @@ def _runtime_words(message: str) -> str:
 
 def settle(graph: Graph, params: Sequence[Type], contents: Sequence[Any], facts: Facts) -> Graph:
     """The closed graph for parameters of these types (sizes int or symbol). `facts` learns what it rests on."""
-    for _ in range(200):
-        closer = Closer(facts)
-        builder = ClosingBuilder(Graph(graph.name), None, facts)
-        new = []
-        for old, t, content in zip(graph.params, params, contents, strict=True):
-            typed = map_dims(t, lambda d: substitute(d, facts.known))
-            known = None if content is None else tuple(substitute(d, facts.known) for d in content)
-            new.append(builder.param(typed, known, old.hint))
-        try:
-            closer.body(builder, graph, graph.params, new)
-        except Learned:
-            continue
-        builder.graph.sealed = True
-        return builder.graph
-    raise RuntimeError("the sizes of this graph do not settle; please report it with the program")
+    closer = Closer(facts)
+    builder = ClosingBuilder(Graph(graph.name), None, facts)
+    new = [builder.param(t, content, old.hint) for old, t, content in zip(graph.params, params, contents, strict=True)]
+    closer.body(builder, graph, graph.params, new)
+    builder.graph.sealed = True
+    return rename(builder.graph, facts.found())
