@@ -239,10 +239,11 @@ class Reader:
             self.symbol("]")
             self.symbol("<")
             self.enter()
+            written = not self.accept("new")
             element = self.type(sizes)
             self.depth -= 1
             self.symbol(">")
-            return ListType(element, length)
+            return ListType(element, length, written)
         if name not in BY_SHORT:
             raise self.error(f"a dtype ({', '.join(BY_SHORT)}), `list` or `ref`", place)
         self.symbol("[")

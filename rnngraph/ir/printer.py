@@ -137,7 +137,7 @@ class Names:
         if isinstance(t, RefType):
             return "ref " + self.type(t.tensor)
         if isinstance(t, ListType):
-            return f"list[{self.dim(t.length)}]<{self.type(t.element)}>"
+            return f"list[{self.dim(t.length)}]<{'' if t.written else 'new '}{self.type(t.element)}>"
         return f"{t.dtype.short}[{'*' if t.shape is None else ','.join(map(self.dim, t.shape))}]"
 
     def content(self, value: Value) -> str:

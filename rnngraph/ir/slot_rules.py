@@ -8,7 +8,7 @@ from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.layout import Block, Slots, row_type
 from rnngraph.ir.sizes import Dim, Expr, Symbol
 from rnngraph.ir.type_rules import Mismatch, agree, compatible, contents_agree, match, show
-from rnngraph.ir.types import TensorType, Type, bool_, int32
+from rnngraph.ir.types import ListType, TensorType, Type, bool_, int32
 
 STEP = TensorType(int32, ())
 PREDICATE = TensorType(bool_, ())
@@ -64,6 +64,11 @@ def _ranks_change(param: Type, value: Type) -> bool:
         param.dtype == value.dtype)
 
 
+def _list_of(param: Type, value: Type) -> bool:
+    """Whether a list is one that a parameter takes."""
+    return isinstance(param, ListType) and agree(param, value, {}, ())
+
+
 class _Rules:
     def __init__(self, closed: bool) -> None:
         self.closed = closed
@@ -75,7 +80,7 @@ class _Rules:
 
     def same_type(self, what: str, outer: Type, inner: Type) -> None:
         """The type handed in is the parameter's."""
-        if not (outer == inner if self.closed else compatible(outer, inner)):
+        if not ((outer == inner or _list_of(inner, outer)) if self.closed else compatible(outer, inner)):
             raise Mismatch(f"{what}: the region takes {show(inner)}, but is given {show(outer)}")
 
     def row(self, what: str, outer: Type, inner: Type, binds: set[Symbol]) -> None:

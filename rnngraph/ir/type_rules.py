@@ -19,7 +19,7 @@ def show(t: Type) -> str:
     if isinstance(t, RefType):
         return "ref " + show(t.tensor)
     if isinstance(t, ListType):
-        return f"list[{_dim(t.length)}]<{show(t.element)}>"
+        return f"list[{_dim(t.length)}]<{'' if t.written else 'new '}{show(t.element)}>"
     return f"{t.dtype.short}[{'*' if t.shape is None else ','.join(map(_dim, t.shape))}]"
 
 
@@ -32,11 +32,35 @@ def agree(pattern: Type, concrete: Type, mapping: dict[Symbol, Dim], free: Conta
 
     A free symbol may also stand for a size that is not known.
     """
+    if isinstance(pattern, ListType) and isinstance(concrete, ListType):
+        return _holds(pattern, concrete, mapping, free)
     if not same_frame(pattern, concrete):
         return False
     pairs = list(zip(dims(pattern), dims(concrete), strict=True))
     match(pairs, mapping, free)
     return all(substitute(d, mapping) == e or (e is None and isinstance(d, Expr) and d.symbol in free) for d, e in pairs)
+
+
+def _holds(pattern: ListType, concrete: ListType, mapping: dict[Symbol, Dim], free: Container[Symbol]) -> bool:
+    """Whether a list of type `concrete` is one of type `pattern`, of whose elements no more may be known."""
+    match([(pattern.length, concrete.length)], mapping, free)
+    if pattern.length is not None and substitute(pattern.length, mapping) != concrete.length:
+        return False
+    if not concrete.written:
+        return pattern.dtype == concrete.dtype
+    return pattern.written and _covers(pattern.element, concrete.element)
+
+
+def _covers(general: Type, special: Type) -> bool:
+    """Whether an element of type `special` is one of type `general`."""
+    if isinstance(general, ListType) and isinstance(special, ListType):
+        return _holds(general, special, {}, ())
+    if not isinstance(general, TensorType) or not isinstance(special, TensorType) or general.dtype != special.dtype:
+        return False
+    if general.shape is None or special.shape is None:
+        return general.shape is None
+    return len(general.shape) == len(special.shape) and all(
+        d is None or d == e for d, e in zip(general.shape, special.shape, strict=True))
 
 
 def match(pairs: list[tuple[Dim, Dim]], mapping: dict[Symbol, Dim], free: Container[Symbol]) -> None:

@@ -183,10 +183,15 @@ class TensorType:
 
 @dataclass(frozen=True)
 class ListType:
-    """A list of tensors (or lists): TensorArrays and stacks of uneven rows. Elements may differ in size."""
+    """A list of tensors (or lists): TensorArrays and stacks of uneven rows.
+
+    `element` is the type of every element that is there; a size that they do not share is None. In a closed graph a list
+    that was not `written` yet has no element: `element` is what it asks for, and the first write says what it is.
+    """
 
     element: Type
     length: Dim
+    written: bool = True
 
     @property
     def dtype(self) -> DType:

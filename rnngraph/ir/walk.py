@@ -35,7 +35,7 @@ def map_dims(t: Type, change: Callable[[Dim], Dim]) -> Type:
         assert isinstance(inner, TensorType)
         return RefType(inner)
     if isinstance(t, ListType):
-        return ListType(map_dims(t.element, change), change(t.length))
+        return replace(t, element=map_dims(t.element, change), length=change(t.length))
     return t if t.shape is None else t.with_shape(tuple(change(d) for d in t.shape))
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -152,8 +153,10 @@ def merge_types(a: Type, b: Type, told: Callable[[], Dim], bound: set[Symbol]) -
     are decided when the `if` runs: `told` gives a symbol for each. No symbol stands for a size of a list's elements: an
     empty list could not tell it."""
     if isinstance(a, ListType) and isinstance(b, ListType):
-        element = merge_types(a.element, b.element, lambda: None, bound)
-        return hidden(ListType(element, a.length if a.length == b.length else None), bound)
+        length = a.length if a.length == b.length else None
+        if not (a.written and b.written):
+            return hidden(replace(a if a.written else b, length=length), bound)
+        return hidden(ListType(merge_types(a.element, b.element, lambda: None, bound), length), bound)
     if isinstance(a, RefType) or isinstance(b, RefType) or isinstance(a, ListType) or isinstance(b, ListType):
         if a != b:
             raise TypeError(f"both branches must give the same type, but they give {a} and {b}")

@@ -9,15 +9,18 @@ Source: tf.TensorArray (r1.4), tensor-array page.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from rnngraph.errors import InvalidArgumentError, UnimplementedError
-from rnngraph.ir.graph import Value, call
+from rnngraph.ir.graph import OpenSizes, Value, call
 from rnngraph.ir.op import Attr, Call, Content, Host, OpDef, Site, register
-from rnngraph.ir.sizes import Dim, add
+from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import ListType, TensorType, Type, float32, int32
+from rnngraph.ir.walk import dims
+from rnngraph.ops.control import merge_types
 
 
 class Cleared:
@@ -160,14 +163,37 @@ def _check_value(site: Site, i: int) -> None:
                         f"{site.tensor(i).dtype.name}.")
 
 
+def _holding(site: Site, element: TensorType) -> tuple[Type, ...]:
+    """The list with elements of that type besides those that it has. In an open graph a list is what it asks for."""
+    had = _list(site)
+    if isinstance(site.sizes, OpenSizes):
+        return (had,)
+    return (merge_types(had, ListType(element, had.length), lambda: None, set()),)
+
+
+def _row(t: TensorType) -> TensorType:
+    return t.with_shape(t.shape and t.shape[1:])
+
+
 def _infer_write(site: Site) -> tuple[Type, ...]:
     _check_value(site, 2)
-    return (_list(site),)
+    return _holding(site, site.tensor(2))
+
+
+def _infer_scatter(site: Site) -> tuple[Type, ...]:
+    _check_value(site, 2)
+    return _holding(site, _row(site.tensor(2)))
 
 
 def _infer_unstack(site: Site) -> tuple[Type, ...]:
     _check_value(site, 1)
-    return (_list(site),)
+    return _holding(site, _row(site.tensor(1)))
+
+
+def _infer_split(site: Site) -> tuple[Type, ...]:
+    _check_value(site, 1)
+    t = site.tensor(1)
+    return _holding(site, t.with_shape(t.shape and (None, *t.shape[1:])))
 
 
 def _rows(length: Dim, t: TensorType) -> TensorType:
@@ -210,7 +236,13 @@ def _new(call_: Call, size: Any) -> TensorList:
 
 def _infer_new(site: Site) -> tuple[Type, ...]:
     content = site.contents[0]
-    return (ListType(site.attrs["element"], None if content is None or site.attrs["dynamic"] else content[0]),)
+    element = site.attrs["element"]
+    known = isinstance(site.sizes, OpenSizes) or all(isinstance(d, int) for d in dims(element)) and _has_rank(element)
+    return (ListType(element, None if content is None or site.attrs["dynamic"] else content[0], known),)
+
+
+def _has_rank(t: Type) -> bool:
+    return isinstance(t, TensorType) and t.shape is not None
 
 
 _op("list_new", "An unwritten list. Source: TensorArrayV3.", _infer_new, _new,
@@ -288,11 +320,11 @@ _op("list_gather", "The elements at indices on a new axis 0.", _infer_gather,
 _op("list_unstack", "The list with row i of value written to element i.", _infer_unstack, _unstack,
     lambda g, c: (c, call("list_rows", c, g.operands[1])))
 _op("list_scatter", "The list with row k of value written to element indices[k].",
-    _infer_write, _scatter,
+    _infer_scatter, _scatter,
     lambda g, c: (c, None, call("list_pick", c, g.operands[1], g.operands[2])))
 _op("list_concat", "All elements joined on axis 0.", _infer_concat, _concat,
     lambda g, c: (call("list_pieces", g.operands[0], c),))
-_op("list_split", "The list with consecutive row blocks of value as elements.", _infer_unstack, _split,
+_op("list_split", "The list with consecutive row blocks of value as elements.", _infer_split, _split,
     lambda g, c: (c, call("list_join", c, g.results[0], g.operands[1]), None))
 _op("list_size", "The number of elements.", lambda site: (TensorType(int32, ()),),
     lambda c, items: np.int32(len(_open(c, items))), content=_size_content)
@@ -364,8 +396,12 @@ def _like_operand(k: int) -> Any:
     return lambda site: (site.tensor(k),)
 
 
-def _added_length(site: Site) -> tuple[Type, ...]:
-    return (ListType(_list(site).element, add(_list(site).length, 0)),)
+def _sum_type(site: Site) -> tuple[Type, ...]:
+    """A list as long as the first, with elements of both."""
+    if isinstance(site.sizes, OpenSizes):
+        return (_list(site),)
+    b = replace(_list(site, 1), length=_list(site).length)
+    return (merge_types(_list(site), b, lambda: None, set()),)
 
 
 def _values(*values: Value | None) -> Sequence[Value | None]:
@@ -400,10 +436,11 @@ _op("list_dense", "The rows that a loop kept, whose sizes are decided step by st
 _op("list_get", "Element i of a cotangent list; zeros like `like` if missing.", _like_operand(2),
     lambda c, items, i, like: _peek(items, int(i), like),
     lambda g, c: _values(call("list_single", g.operands[0], g.operands[1], c), None, None))
-_op("list_single", "A cotangent list as long as the operand with one element set.", _same_list,
+_op("list_single", "A cotangent list as long as the operand with one element set.",
+    lambda site: _holding(site, site.tensor(2)),
     lambda c, items, i, v: _place(items, [(i, v)]),
     lambda g, c: _values(None, None, call("list_get", c, g.operands[1], g.operands[2])))
-_op("list_from", "A cotangent list of the rows of a tensor.", _same_list,
+_op("list_from", "A cotangent list of the rows of a tensor.", lambda site: _holding(site, _row(site.tensor(1))),
     lambda c, items, v: _place(items, enumerate(v)),
     lambda g, c: _values(None, call("list_rows", c, g.operands[1])))
 _op("list_rows", "The elements of a cotangent list as rows; zeros like `like` where missing.", _like_operand(1),
@@ -413,14 +450,15 @@ _op("list_pick", "Elements at indices of a cotangent list as rows; zeros where m
     lambda c, items, idx, like: (np.stack([_peek(items, int(i), r) for i, r in zip(idx, like, strict=True)])
                                  if len(idx) else like),
     lambda g, c: _values(call("list_place", g.operands[0], g.operands[1], c), None, None))
-_op("list_place", "A cotangent list with rows added at indices.", _same_list,
+_op("list_place", "A cotangent list with rows added at indices.",
+    lambda site: _holding(site, _row(site.tensor(2))),
     lambda c, items, idx, v: _place(items, zip(idx, v, strict=True)),
     lambda g, c: _values(None, None, call("list_pick", c, g.operands[1], g.operands[2])))
-_op("list_pieces", "A tensor cut into pieces as long as the elements of a list.", _same_list, _pieces,
+_op("list_pieces", "A tensor cut into pieces as long as the elements of a list.", _infer_split, _pieces,
     lambda g, c: _values(None, call("list_join", c, g.operands[0], g.operands[1])))
 _op("list_join", "The pieces of a cotangent list joined, zeros where missing.", _like_operand(2), _join,
     lambda g, c: _values(call("list_pieces", g.operands[1], c), None, None))
-_op("list_sum", "Element by element sum of cotangent lists.", _added_length, _list_sum,
+_op("list_sum", "Element by element sum of cotangent lists.", _sum_type, _list_sum,
     lambda g, c: _values(c, c))
 _op("list_zeros_like", "A cotangent list without elements.", _same_list, lambda c, items: items.like(),
     lambda g, c: _values(None))

@@ -28,10 +28,9 @@ from rnngraph.passes.rename import rename, renamed_attrs
 
 @dataclass
 class _Nothing(Facts):
-    """No feeds to learn from, and nobody who would take back a hope. `given` are the parameters' sizes."""
+    """No feeds to learn from. `given` are the parameters' sizes."""
 
     given: set[Symbol] = field(default_factory=set)
-    hopeful: bool = False
 
 
 class _Sizes(ClosingSizes):

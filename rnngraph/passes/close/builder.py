@@ -232,11 +232,11 @@ class ClosingBuilder(Builder):
         if x is not None and y is not None:
             return facts.learn(a, b)
         message = "Incompatible shapes: {0} vs. {1} cannot be broadcast"
-        if x is None and y is None and not facts.hopeful:
+        if x is None and y is None:
             self.check(a, b, message, "broadcasts")
             return self.joint(a, b)
         other, result = (b, a) if isinstance(a, int) or (x is not None and y is None) else (a, b)
-        if not isinstance(result, int) and not facts.hopeful:
+        if not isinstance(result, int):
             if 1 in (x, y):
                 facts.learn(result, 1)
                 return other

@@ -17,7 +17,6 @@ from rnngraph.ir.graph import Graph, Node, Target, Value
 from rnngraph.ir.op import Content
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
-from rnngraph.ir.walk import all_nodes
 from rnngraph.ops.shapes import text
 from rnngraph.passes.close.facts import Facts, Guard
 from rnngraph.passes.close.forced import force, relieve
@@ -26,7 +25,6 @@ from rnngraph.passes.close.sizes import settle
 from rnngraph.passes.close.state import Threaded, thread
 from rnngraph.passes.close.twins import twins
 from rnngraph.passes.edges import loosen
-from rnngraph.passes.raise_loops import settle_lists
 
 
 @dataclass(frozen=True)
@@ -114,12 +112,9 @@ def close(opened: Opened, arrays: Sequence[Any], store: Any) -> Closed:
     contents = [_content(p, v) for p, v in zip(threaded.graph.params[:len(arrays)], arrays, strict=True)]
     contents += [None] * (len(given) - len(arrays))
     samples = bind(given, contents, values)
-    for hopeful in (True, False):
-        facts = Facts(samples, hopeful=hopeful)
-        graph = settle(threaded.graph, given, contents, facts)
-        graph = settle_lists(loosen(prune(relieve(graph), keep_effects=True, closed=True)), facts)
-        if not any(n.op.name == "check_sizes" and n.attrs["relation"] == "broadcasts" for n in all_nodes(graph)):
-            break
+    facts = Facts(samples)
+    graph = settle(threaded.graph, given, contents, facts)
+    graph = loosen(prune(relieve(graph), keep_effects=True, closed=True))
     return _closed(graph, threaded, given, contents, facts)
 
 

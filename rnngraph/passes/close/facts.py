@@ -47,9 +47,6 @@ class Facts:
     samples: Mapping[Symbol, int]
     guards: dict[Guard, None] = field(default_factory=dict)
     """In the order in which they were learned."""
-    hopeful: bool = True
-    """Whether sizes that broadcast and that nobody knows are taken to be equal, for the check of it to go once they are
-    known. Elements of TensorArrays have no sizes before their loops are raised; then they mostly do."""
     _known: dict[Symbol, Dim] = field(default_factory=dict)
 
     def value(self, dim: Dim) -> int | None:

@@ -18,7 +18,7 @@ from rnngraph.ir.op import OpDef, lookup
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
-from rnngraph.ops.control import FILLER, make_if, make_loop, parts, region_symbols, row_type
+from rnngraph.ops.control import FILLER, make_if, make_loop, merge_types, parts, region_symbols, row_type
 from rnngraph.ops.shapes import text
 from rnngraph.passes.close.builder import ClosingBuilder
 from rnngraph.passes.close.facts import Conflict, Facts
@@ -240,8 +240,9 @@ class Closer:
         given = [v.type for v in final.graph.params[1:1 + len(types)]]
         results = final.graph.results = self.as_carried(final, self.reached(final, given), given, p.body.results)
         changed, again = [], False
+        inside = region_symbols(final.graph)
         for t, had, result in zip(map(self.facts.type, types), given, results, strict=False):
-            better = _join(t, had, result.type, bound)
+            better = _join(t, had, result.type, bound, inside)
             again = again or better != t
             changed.append(better)
         return regions, changed if again else None
@@ -294,6 +295,8 @@ def _is_empty(value: Value) -> bool:
 
 
 def _rank(t: Type) -> int:
+    if isinstance(t, ListType):
+        return 2 + _rank(t.element)
     return len(t.shape) if isinstance(t, TensorType) and t.shape is not None else 1
 
 
@@ -316,10 +319,12 @@ class Varying(Symbol):
     __slots__ = ()
 
 
-def _join(tried: Type, had: Type, got: Type, bound: Sequence[Symbol]) -> Type:
+def _join(tried: Type, had: Type, got: Type, bound: Sequence[Symbol], inside: set[Symbol]) -> Type:
     """The carry type to try next, given the one tried, its form in the body, and the body's result type."""
+    if isinstance(tried, ListType) and isinstance(got, ListType):
+        return merge_types(tried, got, lambda: None, inside)
     if isinstance(tried, ListType) or isinstance(got, ListType):
-        return _join_lists(tried, got)
+        return got if isinstance(tried, ListType) else tried
     if isinstance(tried, RefType) or isinstance(got, RefType):
         return tried
     assert isinstance(had, TensorType)
@@ -332,15 +337,6 @@ def _join(tried: Type, had: Type, got: Type, bound: Sequence[Symbol]) -> Type:
         varies = isinstance(t, Expr) and isinstance(t.symbol, Varying)
         dims.append(t if varies or h == g else Varying("k").dim)
     return tried.with_shape(tuple(dims))
-
-
-def _join_lists(tried: Type, got: Type) -> Type:
-    if not isinstance(tried, ListType) or not isinstance(got, ListType):
-        return got if isinstance(tried, ListType) else tried
-    a, b = tried.element, got.element
-    if isinstance(a, TensorType) and isinstance(b, TensorType) and a.shape is None and b.shape is not None:
-        return ListType(b, tried.length)
-    return tried
 
 
 def _passes_on(node: Node, operands: Sequence[Value]) -> bool:
