@@ -19,7 +19,6 @@ from rnngraph.ir.graph import OpenSizes, Value, call
 from rnngraph.ir.op import Attr, Call, Content, Host, OpDef, Site, register
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import ListType, TensorType, Type, float32, int32
-from rnngraph.ir.walk import dims
 from rnngraph.ops.control import merge_types
 
 
@@ -168,6 +167,9 @@ def _holding(site: Site, element: TensorType) -> tuple[Type, ...]:
     had = _list(site)
     if isinstance(site.sizes, OpenSizes):
         return (had,)
+    if not had.written and isinstance(had.element, TensorType) and had.element.rank == element.rank is not None:
+        wanted = zip(had.element.shape or (), element.shape or (), strict=True)
+        element = element.with_shape(tuple(site.sizes.same(d, e, "the elements of a TensorArray") for d, e in wanted))
     return (merge_types(had, ListType(element, had.length), lambda: None, set()),)
 
 
@@ -236,13 +238,8 @@ def _new(call_: Call, size: Any) -> TensorList:
 
 def _infer_new(site: Site) -> tuple[Type, ...]:
     content = site.contents[0]
-    element = site.attrs["element"]
-    known = isinstance(site.sizes, OpenSizes) or all(isinstance(d, int) for d in dims(element)) and _has_rank(element)
-    return (ListType(element, None if content is None or site.attrs["dynamic"] else content[0], known),)
-
-
-def _has_rank(t: Type) -> bool:
-    return isinstance(t, TensorType) and t.shape is not None
+    length = None if content is None or site.attrs["dynamic"] else content[0]
+    return (ListType(site.attrs["element"], length, written=isinstance(site.sizes, OpenSizes)),)
 
 
 _op("list_new", "An unwritten list. Source: TensorArrayV3.", _infer_new, _new,

@@ -17,7 +17,6 @@ from rnngraph.ir.rewrite import Rule, apply_rules
 from rnngraph.ir.sizes import Dim, Expr, Symbol
 from rnngraph.ir.types import Type
 from rnngraph.ir.walk import Rebuilder, dims
-from rnngraph.passes.close.facts import Facts
 from rnngraph.passes.dce import dce
 from rnngraph.passes.edges import bridge, loosen
 from rnngraph.passes.folding import RULES, constants, kept
@@ -94,13 +93,13 @@ def _inline(node: Node) -> Sequence[Value] | None:
     return [rb.value(v) for v in region.results]
 
 
-def fold(graph: Graph, facts: Facts | None = None) -> Graph:
+def fold(graph: Graph) -> Graph:
     """`graph` with the rules of `folding` applied until none fits."""
     computed = tuple(name for name, op in OPS.items() if pure(op))
     rules = (Rule("constants", computed, kept(constants)), *RULES, Rule("if", ("if",), _inline))
     bridged = bridge(graph)
     new = apply_rules(bridged, rules, mark="")
-    return graph if new is bridged else settled(dce(new), facts)
+    return graph if new is bridged else settled(dce(new))
 
 
 # --- cse ---------------------------------------------------------------------------------------------------------
@@ -160,7 +159,7 @@ class _Sharer:
         return first.results
 
 
-def cse(graph: Graph, facts: Facts | None = None) -> Graph:
+def cse(graph: Graph) -> Graph:
     """`graph` with equal pure nodes of a region made once."""
     while True:
         work = _Sharer()
@@ -168,7 +167,7 @@ def cse(graph: Graph, facts: Facts | None = None) -> Graph:
         if not work.merged:
             return graph
         # Sizes that turned out to be one make more nodes equal.
-        graph = settled(rename(loosen(new), work.sizes), facts)
+        graph = settled(rename(loosen(new), work.sizes))
 
 
 __all__ = ["cse", "dce", "fold", "localize"]

@@ -20,9 +20,7 @@ in loops that a condition may end, unless the list grows from empty.
 from __future__ import annotations
 
 from rnngraph.ir.graph import Graph
-from rnngraph.ir.walk import all_nodes
 from rnngraph.passes.cleanup import cse, fold, localize
-from rnngraph.passes.close.facts import Facts
 from rnngraph.passes.counters import counters
 from rnngraph.passes.list_rules import list_rules
 from rnngraph.passes.lists_in_loops import lists_in_loops
@@ -33,29 +31,18 @@ ROUNDS = 12
 """Sweeps before raising stops, finished or not."""
 
 
-def raise_loops(graph: Graph, facts: Facts | None = None) -> Graph:
-    """`graph` with its loops in canonical form. `facts`: of a program that is still being closed, see `retype`."""
+def raise_loops(graph: Graph) -> Graph:
+    """`graph` with its loops in canonical form."""
     for _ in range(ROUNDS):
         before = graph
         for step in (slots, counters, lists_in_loops, list_rules):
             graph = step(graph)
         if graph is before:
             break
-        graph = tidied(retype(graph, facts), facts)
+        graph = tidied(retype(graph))
     return graph
 
 
-def tidied(graph: Graph, facts: Facts | None = None) -> Graph:
+def tidied(graph: Graph) -> Graph:
     """`graph` as `raise_loops` reads it: constants where they are used, nothing twice."""
-    return cse(fold(localize(graph), facts), facts)
-
-
-def settle_lists(graph: Graph, facts: Facts) -> Graph:
-    """For the close step: a closed graph in which lists hide sizes, with loops raised and its sizes settled.
-
-    A TensorArray's elements are mostly of unknown shape; so is what is computed from them, until they are rows of a
-    tensor. Guards that the raised program rests on are added to `facts`. Other programs are given back as they are.
-    """
-    if not any(node.op.name == "list_new" for node in all_nodes(graph)):
-        return graph
-    return raise_loops(tidied(graph, facts), facts)
+    return cse(fold(localize(graph)))

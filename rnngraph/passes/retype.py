@@ -4,15 +4,14 @@
     %y = tanh %x : f32[*]                ->      %y = tanh %x : f32[B,3]
 
 The close step's own machinery does it: composites that could not be expanded may be now, broadcasts become explicit,
-sizes that the graph bound turn into others. A program that is still being closed is retyped with its `Facts`: guards
-are learned as they are there. As a pass, without the first feeds' sizes, it learns none: what is demanded of sizes and
-cannot be proved is checked at run time, and two sizes that broadcast give their maximum.
+sizes that the graph bound turn into others. Without the first feeds' sizes no guard is learned: what is demanded of sizes
+and cannot be proved is checked at run time, and two sizes of parameters that broadcast give their maximum.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from rnngraph.ir.binders import mentioned, standing
 from rnngraph.ir.graph import Graph, Node, Value, expands
@@ -23,14 +22,7 @@ from rnngraph.passes.close.facts import Conflict, Facts
 from rnngraph.passes.close.sizes import Closer
 from rnngraph.passes.dce import dce
 from rnngraph.passes.known import fixed
-from rnngraph.passes.rename import rename, renamed_attrs
-
-
-@dataclass
-class _Nothing(Facts):
-    """No feeds to learn from. `given` are the parameters' sizes."""
-
-    given: set[Symbol] = field(default_factory=set)
+from rnngraph.passes.rename import renamed_attrs
 
 
 class _Sizes(ClosingSizes):
@@ -45,25 +37,26 @@ class _Sizes(ClosingSizes):
 
     def holds(self, relation: str, a: Dim, b: Dim) -> bool | None:
         """See `ClosingSizes`."""
-        if self.settled and isinstance(self.builder.facts, _Nothing):
+        if self.settled:
             return True if relation == ">=" or a == b else None
         return super().holds(relation, a, b)
 
 
 class _Builder(ClosingBuilder):
-    def __init__(self, graph: Graph, parent: ClosingBuilder | None, facts: Facts) -> None:
+    def __init__(self, graph: Graph, parent: _Builder | None, facts: Facts, given: set[Symbol]) -> None:
         super().__init__(graph, parent, facts)
         self.sizes: _Sizes = _Sizes(self)
         self.demands = True
+        self.given = given
+        """The sizes of the parameters."""
 
     def region(self, name: str = "") -> ClosingBuilder:
         """A builder for a region."""
-        return _Builder(Graph(name, self.graph), self, self.facts)
+        return _Builder(Graph(name, self.graph), self, self.facts, self.given)
 
     def decided(self, a: Dim, b: Dim) -> Dim:
         """Two sizes that broadcast, not known to be equal."""
-        facts = self.facts
-        if isinstance(facts, _Nothing) and all(s in facts.given for d in (a, b) for s in symbols(d)):
+        if all(s in self.given for d in (a, b) for s in symbols(d)):
             return a if isinstance(a, int) else b if isinstance(b, int) else maximum(a, b)
         return super().decided(a, b)
 
@@ -86,30 +79,14 @@ class _Builder(ClosingBuilder):
         if self.demands:
             super().check(a, b, message, relation)
 
-    def settle_broadcast(self, value: Value, shape: Value) -> None:
-        """Learn whether the axes of a broadcast that were unknown when it was made are stretched."""
-        if not fixed(value) or shape.content is None:
-            return
-        for pair in zip(reversed(value.shape), reversed(shape.content), strict=False):
-            d, wanted = map(self.facts.current, pair)
-            x, y = self.facts.value(d), self.facts.value(wanted)
-            if d not in (1, wanted) and x is not None and y is not None and (x == y or x == 1):
-                self.facts.learn(d, wanted if x == y else 1)
-
-    def settle_check(self, pair: Value) -> None:
-        """Learn that two sizes are equal that the graph bound when a check of them was made."""
-        a, b = pair.content if pair.content is not None else (None, None)
-        x, y = self.facts.value(a), self.facts.value(b)
-        if a != b and x is not None and x == y:
-            self.facts.learn(a, b)
-
 
 class _Retyper(Closer):
-    """Closes a closed graph again. `sizes` says what the old graph's symbols are in the new one."""
+    """Closes a closed graph again."""
 
     def __init__(self, facts: Facts) -> None:
         super().__init__(facts)
-        self.sizes: dict[Symbol, Dim] = facts.found()
+        self.sizes: dict[Symbol, Dim] = {}
+        """What the old graph's symbols are in the new one."""
 
     def body(self, builder: ClosingBuilder, old: Graph, params: Sequence[Value], new: Sequence[Value]) -> None:
         """One region; what its parameters bind is known by new names."""
@@ -119,20 +96,14 @@ class _Retyper(Closer):
     def results(self, builder: ClosingBuilder, node: Node) -> Sequence[Value]:
         """The new values of a node's results."""
         attrs = renamed_attrs(node.attrs, self.sizes)
-        if node.op.name == "joint_size" and isinstance(builder, _Builder):
+        assert isinstance(builder, _Builder)
+        if node.op.name == "joint_size":
             builder.origin = node.origin
             size = builder.rejoined(*attrs["dims"])
             told = builder.plain("sizes", (), {"dims": (size,), "scalar": True}).results
             self.learn(node.graph, node.results, told)
             return told
-        if isinstance(builder, _Builder):
-            builder.sizes.settled = all(map(fixed, node.results))
-        if isinstance(builder, _Builder) and not isinstance(self.facts, _Nothing):
-            operands = [builder.local(self.values[v]) for v in node.operands]
-            if node.op.name == "broadcast":
-                builder.settle_broadcast(*operands)
-            elif node.op.name == "check_sizes":
-                builder.settle_check(*operands)
+        builder.sizes.settled = all(map(fixed, node.results))
         made = super().results(builder, node if attrs is node.attrs else replace(node, attrs=attrs))
         self.learn(node.graph, node.results, made)
         return made
@@ -152,21 +123,19 @@ class _Retyper(Closer):
                     self.sizes[symbol] = e
 
 
-def retype(graph: Graph, facts: Facts | None = None) -> Graph:
-    """`graph` with types as good as they can be said now. `facts`, if given, learns what the first feeds decide."""
+def retype(graph: Graph) -> Graph:
+    """`graph` with types as good as they can be said now."""
     if any(node.op.name == "fused" for node in all_nodes(graph)):
         raise ValueError("types can be said again before kernels are made only: this graph has fused nodes")
-    if facts is None:
-        facts = _Nothing({}, given={s for p in graph.params for s in mentioned(p)})
-    closer = _Retyper(facts)
-    builder = _Builder(Graph(graph.name), None, facts)
-    new = [builder.param(facts.type(p.type), facts.content(p.content), p.hint) for p in graph.params]
+    nothing = Facts({})  # there are no feeds to learn from
+    builder = _Builder(Graph(graph.name), None, nothing, {s for p in graph.params for s in mentioned(p)})
+    new = [builder.param(p.type, p.content, p.hint) for p in graph.params]
     builder.graph.binds.update(s for p in new for s in standing(p))
-    closer.body(builder, graph, graph.params, new)
+    _Retyper(nothing).body(builder, graph, graph.params, new)
     builder.graph.sealed = True
-    return dce(rename(builder.graph, facts.found()))
+    return dce(builder.graph)
 
 
-def settled(graph: Graph, facts: Facts | None = None) -> Graph:
+def settled(graph: Graph) -> Graph:
     """`graph`, typed again if a composite in it can be expanded: what a pass found out may have made that possible."""
-    return retype(graph, facts) if any(map(expands, all_nodes(graph))) else graph
+    return retype(graph) if any(map(expands, all_nodes(graph))) else graph

@@ -11,7 +11,6 @@ import pytest
 from rnngraph.backends.llvm.engine import LLVMEngine
 from rnngraph.backends.reference import ENGINE
 from rnngraph.errors import InvalidArgumentError
-from rnngraph.ir.binders import mentioned
 from rnngraph.ir.graph import Graph, Value, call, constant
 from rnngraph.ir.types import float64, int32
 from rnngraph.ir.verify import verify
@@ -21,7 +20,6 @@ from rnngraph.passes.close.facts import Facts
 from rnngraph.passes.close.prune import prune
 from rnngraph.passes.close.sizes import settle
 from rnngraph.passes.pipeline import LOOPS, TIDY, optimise
-from rnngraph.passes.raise_loops import settle_lists
 from rnngraph.runtime.interface import Options
 from tests.passes.programs import Program, array, loops, ops, run, same, square
 
@@ -337,24 +335,22 @@ def test_what_stays() -> None:
     assert not lists(optimise(closed(grows)[0], (*TIDY, *LOOPS)))
 
 
-# --- closing with lists raised -----------------------------------------------------------------------------------
+# --- closing, then raising -----------------------------------------------------------------------------------
 
 def settled(make: Builds) -> tuple[Graph, Facts, list[Any]]:
-    """A program closed with `settle_lists`, as the close step does it."""
+    """A program closed as the close step does it, its loops raised."""
     program = Program()
     with program:
         fetches, arrays = make(program)
     threaded = driver.thread(driver.open_part(program.graph, fetches, [], program.feeds).graph, set(), {})
     values = [*map(np.asarray, arrays), 0]
-    seen = set()
     seen: set[Any] = set()
     given = [driver._param_type(p.type, v, seen) for p, v in zip(threaded.graph.params, values, strict=True)]
     contents = [*(driver._content(p, v) for p, v in zip(threaded.graph.params, values[:-1], strict=False)), None]
     facts = Facts(driver.bind(given, contents, values))
     graph = settle(threaded.graph, given, contents, facts)
     graph = prune(graph, keep_effects=True, closed=True)
-    graph.binds.update(s for p in graph.params for s in mentioned(p))
-    return settle_lists(graph, facts), facts, arrays
+    return optimise(graph, (*TIDY, *LOOPS)), facts, arrays
 
 
 @pytest.mark.parametrize("name", [n for n in RAISED if RAISED[n].__qualname__.startswith("rnn")] + ["two_layers",
