@@ -239,7 +239,7 @@ class Reader:
             self.symbol("]")
             self.symbol("<")
             self.enter()
-            written = not self.accept("new")
+            written = not self.accept_word("new")
             element = self.type(sizes)
             self.depth -= 1
             self.symbol(">")

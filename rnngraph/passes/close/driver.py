@@ -3,7 +3,7 @@
     cut     what the fetches need, feeds as parameters          prune   slot by slot, effects included
     twins   histories to stacks                                 force   what is named and may fail, though nobody reads it
     thread  variables to parameters and results                 settle  sizes to symbols, broadcasts explicit
-    prune   what only sizes used                                raise   lists to rows and stacks, whose sizes settle in turn
+    prune   what only sizes used
 """
 
 from __future__ import annotations
