@@ -1,6 +1,6 @@
 """Session: joins a frontend graph, a store of variables' values and an engine. Source: tf.Session (r1.4).
 
-    fetches, feeds -> elements -> (cut, twins, prune: once a fetch set) -> (close, compile: once a guard pattern) -> call
+    fetches, feeds -> elements -> (the executable: `programs`) -> call
 
 Variables are NumPy arrays in a store, a dictionary that nobody changes: a commit puts another in its place, after the
 last step that can fail. So a run that took the store once reads all its variables from one commit.
@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import itertools
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from rnngraph import backends, errors
-from rnngraph.frontend import compat
+from rnngraph import errors
 from rnngraph.frontend.fetches import Feeds, Fetches
 from rnngraph.frontend.graph import Graph, get_default_graph, sessions
 from rnngraph.frontend.names import op_type
@@ -27,8 +25,8 @@ from rnngraph.ir.graph import Node, Target, Value
 from rnngraph.ir.op import Effect
 from rnngraph.ir.types import RefType
 from rnngraph.locks import ForkLock, Several
-from rnngraph.passes.close.driver import Closed, Opened, bind, close, counts, open_part
-from rnngraph.runtime.interface import Executable, Options, Report
+from rnngraph.programs import Prepared, Programs, Variant
+from rnngraph.runtime.interface import Options, Report
 
 
 class ConfigProto:
@@ -56,68 +54,6 @@ class GPUOptions:
             setattr(self, key, value)
 
 
-@dataclass(frozen=True)
-class _Variant:
-    """One executable of a fetch set: for a pattern of sizes and of variables that have values."""
-
-    present: frozenset[str]
-    closed: Closed
-    run: Executable
-    writers: tuple[ForkLock, ...]
-    """One a variable that is written: runs that write the same one follow each other."""
-
-    def fits(self, present: frozenset[str], arrays: Sequence[Any], store: Mapping[str, Any]) -> bool:
-        """Whether the guards hold for these feeds and variables. `present`: those of the fetch set that have values."""
-        if self.present != present or any(k not in store for k in self.closed.read):
-            return False
-        if any(c is None and counts(t, a) for t, c, a in zip(self.closed.types, self.closed.contents, arrays,
-                                                            strict=False)):
-            return False  # made for a negative number, which is no size
-        try:
-            values = bind(self.closed.types[:-1], self.closed.contents[:-1],
-                          [*arrays, *(store[k] for k in self.closed.read)])
-            sizes_fit = all(_static(t, v) for t, v in zip(self.closed.types, arrays, strict=False))
-        except ValueError:
-            return False
-        return sizes_fit and min(values.values(), default=0) >= 0 and all(g.holds(values) for g in self.closed.guards)
-
-
-def _static(t: Any, array: Any) -> bool:
-    shape = getattr(t, "shape", None)
-    return shape is None or (len(shape) == array.ndim and all(
-        not isinstance(d, int) or d == n for d, n in zip(shape, array.shape, strict=True)))
-
-
-SLOW = 2.0
-"""A compilation that takes more seconds is logged: nobody should wonder what a first run is doing."""
-
-
-def _names(fetched: Sequence[Target]) -> str:
-    """Some names of what is fetched, for people."""
-    nodes = [f if isinstance(f, Node) else f.node for f in fetched]
-    names = list(dict.fromkeys(n.name for n in nodes if n is not None and n.name))
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(map(repr, names[:3])) + more if names else "a fetch"
-
-
-class _Prepared:
-    """A fetch set: its open part, and the executables made so far."""
-
-    def __init__(self, opened: Opened, names: str) -> None:
-        self.opened = opened
-        self.names = names
-        self.variants: tuple[_Variant, ...] = ()
-
-    def fitting(self, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant | None:
-        """The executable for these feeds and variables, if there is one."""
-        present = self.present(store)
-        return next((v for v in self.variants if v.fits(present, arrays, store)), None)
-
-    def present(self, store: Mapping[str, Any]) -> frozenset[str]:
-        """The variables of the fetch set that have values."""
-        return frozenset(k for k in self.opened.keys if k in store)
-
-
 class BaseSession:
     """What Session and InteractiveSession share."""
 
@@ -134,13 +70,10 @@ class BaseSession:
         self._target = target
         self._engine = engine or os.environ.get("RNNGRAPH_ENGINE") or "llvm"
         threads = getattr(config, "intra_op_parallelism_threads", 0) or None
-        self._options = Options(threads=threads)
-        self._backend = backends.load(self._engine)
+        self._programs = Programs.of(self._graph, self._engine, Options(threads=threads))
         self._store: dict[str, Any] = {}
-        self._prepared: dict[Any, _Prepared] = {}
         self._runs = itertools.count()
         self._closed = False
-        self._compiling = ForkLock()
         self._committing = ForkLock()
         self._writers: dict[str, ForkLock] = {}
 
@@ -166,7 +99,6 @@ class BaseSession:
         with self._committing.lock:
             self._closed = True
             self._store = {}
-        self._prepared.clear()
 
     def as_default(self) -> _AsDefault:
         """A context in which this is the default session; it is not closed at the end."""
@@ -180,8 +112,7 @@ class BaseSession:
         self._check_open()
         _refuse_tracing(options, run_metadata)
         shape = Fetches(self._graph, fetches)
-        feeds, arrays = Feeds(self._graph, feed_dict).lists()
-        values = self._evaluate(shape.values, shape.targets, feeds, arrays)
+        values = self._evaluate(shape.values, shape.targets, Feeds(self._graph, feed_dict).found)
         return shape.pack(values)
 
     def _check_open(self) -> None:
@@ -190,71 +121,48 @@ class BaseSession:
         if not self._graph.get_operations():
             raise RuntimeError("The Session graph is empty.  Add operations to the graph before calling run().")
 
-    def _evaluate(self, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value],
-                  arrays: Sequence[Any]) -> list[Any]:
-        fed = {v: a for v, a in zip(feeds, arrays, strict=True)}
+    def _evaluate(self, values: Sequence[Value], targets: Sequence[Target], fed: Mapping[Value, Any]) -> list[Any]:
         inner = [v for v in values if v not in fed]
-        found = dict(zip(inner, self._compute(inner, targets, feeds, arrays), strict=True)) if inner or targets else {}
+        found = self._compute(inner, targets, fed) if inner or targets else {}
         return [fed[v] if v in fed else found[v] for v in values]
 
-    def _compute(self, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value],
-                 arrays: Sequence[Any]) -> list[Any]:
+    def _compute(self, values: Sequence[Value], targets: Sequence[Target], fed: Mapping[Value, Any]) -> dict[Value, Any]:
         # A fed variable is one whose value is another for this run.
-        overrides = {_variable_key(v): a for v, a in zip(feeds, arrays, strict=True) if isinstance(v.type, RefType)}
-        if overrides:
-            plain = [(v, a) for v, a in zip(feeds, arrays, strict=True) if not isinstance(v.type, RefType)]
-            feeds, arrays = [v for v, _ in plain], [a for _, a in plain]
-        prepared = self._prepare(values, targets, feeds)
+        overrides = _overrides(fed)
+        prepared = self._prepare(values, targets, fed)
+        arrays = [fed[v] for v in prepared.feeds]
         results = None
         while results is None:
             base = self._store
             variant = self._variant(prepared, arrays, _with(base, overrides))
-            results = self._call(prepared, variant, arrays, base, overrides, len(values))
-        return results
+            results = self._call(prepared, variant, arrays, base, overrides)
+        return dict(zip(prepared.values, results, strict=True))
 
-    def _prepare(self, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value]) -> _Prepared:
-        key = (tuple(values), tuple(targets), tuple(feeds))
-        found = self._prepared.get(key)
-        if found is None:
-            with self._compiling.lock:
-                try:
-                    found = self._prepared.get(key) or _Prepared(open_part(self._graph.ir, values, targets, feeds),
-                                                                 _names([*values, *targets]))
-                except errors.OpError as error:
-                    raise self._described(error) from None
-                self._prepared[key] = found
-        return found
-
-    def _variant(self, prepared: _Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant:
-        """The executable for these feeds and variables. Threads that miss the same one wait while the first compiles it;
-        if that fails or is interrupted, the next one tries."""
-        if (ready := prepared.fitting(arrays, store)) is not None:
-            return ready
-        with self._compiling.lock:
-            found = prepared.fitting(arrays, store)
-            if found is None:
-                found = self._compile(prepared, arrays, store)
-                prepared.variants = (found, *prepared.variants)
-        return found
-
-    def _compile(self, prepared: _Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> _Variant:
-        start = time.monotonic()
+    def _prepare(self, values: Sequence[Value], targets: Sequence[Target], fed: Iterable[Value]) -> Prepared:
         try:
-            closed = close(prepared.opened, arrays, store)
+            return self._programs.prepare(values, targets, [v for v in fed if not isinstance(v.type, RefType)])
         except errors.OpError as error:
             raise self._described(error) from None
-        writers = tuple(self._writers.setdefault(k, ForkLock()) for k in sorted(closed.written))
-        run = self._backend.compile(closed.graph, self._options)
-        seconds = time.monotonic() - start
-        if seconds > SLOW:
-            compat.logging.warning("compiling what gives %s took %.1f s; later runs of it start at once", prepared.names,
-                                   seconds)
-        return _Variant(prepared.present(store), closed, run, writers)
 
-    def _call(self, prepared: _Prepared, variant: _Variant, arrays: Sequence[Any], base: Mapping[str, Any],
-              overrides: Mapping[str, Any], count: int) -> list[Any] | None:
+    def _variant(self, prepared: Prepared, arrays: Sequence[Any], store: Mapping[str, Any]) -> Variant:
+        try:
+            return self._programs.variant(prepared, arrays, store)
+        except errors.OpError as error:
+            raise self._described(error) from None
+
+    def _found(self, fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Variant:
+        """What `run` would execute."""
+        shape = Fetches(self._graph, fetches)
+        fed = Feeds(self._graph, feed_dict).found
+        prepared = self._prepare(shape.values, shape.targets, fed)
+        return self._variant(prepared, [fed[v] for v in prepared.feeds], _with(self._store, _overrides(fed)))
+
+    def _call(self, prepared: Prepared, variant: Variant, arrays: Sequence[Any], base: Mapping[str, Any],
+              overrides: Mapping[str, Any]) -> list[Any] | None:
         """Run, and commit. None if another run has since `base` given variables other sizes."""
-        locks = Several([w.lock for w in variant.writers])
+        # Runs that write the same variable follow each other.
+        locks = Several([self._writers.setdefault(k, ForkLock()).lock for k in sorted(variant.closed.written)])
+        count = len(prepared.values)
         try:
             locks.take()
             current = self._store
@@ -327,17 +235,11 @@ class BaseSession:
         Feeds are needed for their sizes, as in `run`; nothing is executed.
         """
         self._check_open()
-        shape = Fetches(self._graph, fetches)
-        feeds, arrays = Feeds(self._graph, feed_dict).lists()
-        prepared = self._prepare(shape.values, shape.targets, feeds)
-        return self._variant(prepared, arrays, self._store).run.explain()
+        return self._found(fetches, feed_dict).run.explain()
 
     def closed_graph(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> Any:
         """The closed IR graph that `run` would execute with these feeds; print it to read it."""
-        shape = Fetches(self._graph, fetches)
-        feeds, arrays = Feeds(self._graph, feed_dict).lists()
-        prepared = self._prepare(shape.values, shape.targets, feeds)
-        return self._variant(prepared, arrays, self._store).closed.graph
+        return self._found(fetches, feed_dict).closed.graph
 
     def load_variable(self, key: str, value: Any) -> None:
         """Set a variable's value in this session."""
@@ -361,6 +263,11 @@ class BaseSession:
 
 def _with(store: Mapping[str, Any], overrides: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**store, **overrides} if overrides else store
+
+
+def _overrides(fed: Mapping[Value, Any]) -> dict[str, Any]:
+    """The variables that are fed, with their values for this run."""
+    return {_variable_key(v): a for v, a in fed.items() if isinstance(v.type, RefType)}
 
 
 def _variable_key(ref: Value) -> str:

@@ -98,10 +98,6 @@ class Feeds:
             else:
                 self._one(key, value)
 
-    def lists(self) -> tuple[list[Value], list[Any]]:
-        """Values and arrays, in one order."""
-        return list(self.found), list(self.found.values())
-
     def _slices(self, key: Any, value: Any) -> None:
         parts = [key.values, key.indices] + ([key.dense_shape] if key.dense_shape is not None else [])
         for k, v in zip(parts, value, strict=False):

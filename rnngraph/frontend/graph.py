@@ -91,6 +91,8 @@ class Graph:
         self._origin: Origin | None = None
         self._finalized = False
         self._building = ForkLock()
+        self.compiled: dict[Any, Any] = {}
+        """What engines made of this graph, by whatever they are told apart by; it goes with the graph."""
         self.states: dict[str, Any] = {}
         """Room for other frontend modules: variable scope state, layer counters, ..."""
 

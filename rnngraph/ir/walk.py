@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-import networkx
-
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.sizes import Dim, Symbol, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
@@ -84,6 +82,8 @@ def order(needs: Mapping[int, Iterable[int]]) -> list[int]:
 
     Raises networkx.NetworkXUnfeasible if they need one another in a circle.
     """
+    import networkx  # a third of the time that importing everything takes, and only compilers ask
+
     digraph = networkx.DiGraph()
     digraph.add_nodes_from(needs)
     digraph.add_edges_from((j, i) for i, wanted in needs.items() for j in wanted)

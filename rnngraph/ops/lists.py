@@ -113,8 +113,13 @@ def read_one(call_: Call, items: TensorList, index: int) -> Any:
 
 
 def _known_element(call_: Call, items: TensorList) -> Sequence[int]:
-    """The element shape: given at construction, else that of what was written. Raises UnimplementedError."""
+    """The element shape: that of what was written, else given at construction, else the one that every write that the
+    program has would write. Raises UnimplementedError."""
     seen = next((v.shape for v in items.items if v is not None), items.element)
+    t = call_.node.operands[0].type
+    element = t.element if isinstance(t, ListType) else t
+    if (seen is None or None in seen) and isinstance(element, TensorType) and element.shape and None not in element.shape:
+        seen = [call_.size(d) for d in element.shape]
     if seen is None or None in seen:
         raise UnimplementedError(None, call_.node, f"TensorArray has size zero, but element shape {items.element} is not "
                                  "fully defined. Currently only static shapes are supported when packing zero-size "

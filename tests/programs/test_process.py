@@ -283,15 +283,17 @@ def loaded() -> int:
     return sum(ref() is not None for ref in ENGINE.libraries.values())
 
 
-def test_machine_code_lives_as_long_as_a_session_uses_it(graph: Any) -> None:
-    y = tf.placeholder(tf.float32, [None], name="x") * 1.2345
-    first, second = tf.Session(engine="llvm"), tf.Session(engine="llvm")
-    before = loaded()
+def test_machine_code_lives_as_long_as_the_graph() -> None:
+    before, graph = loaded(), tf.Graph()
+    with graph.as_default():
+        y = tf.placeholder(tf.float32, [None], name="x") * 1.2345
+    first, second = tf.Session(graph=graph, engine="llvm"), tf.Session(graph=graph, engine="llvm")
     for sess in (first, second):
         sess.run(y, {"x:0": [1.0]})
     assert loaded() == before + 1, "sessions share it"
     first.close()
-    assert loaded() == before + 1
     assert second.run(y, {"x:0": [2.0]}).tolist() == [np.float32(2.469)]
-    del second, sess
+    del first, second, sess
+    assert loaded() == before + 1
+    del y, graph
     assert loaded() == before

@@ -12,7 +12,7 @@ import rnngraph as tf
 
 def executables(sess: Any) -> int:
     """How many executables the session has made."""
-    return sum(len(p.variants) for p in sess._prepared.values())
+    return sum(len(p.variants) for p in sess._programs.prepared.values())
 
 
 def model(shape: list[int | None], lengths: bool = False) -> tuple[Any, Any, Any, Any]:
@@ -132,3 +132,32 @@ def test_variables_of_unknown_shape(sess: Any) -> None:
         sess.run(put, {x: np.ones(n)})
         assert sess.run(total) == n
     assert executables(sess) <= 3
+
+
+def test_order_makes_no_other_program(sess: Any) -> None:
+    a, b = tf.placeholder(tf.float32, [None]), tf.placeholder(tf.float32, [None])
+    x, y, v = a - b, a / b, tf.Variable(0.0)
+    count = tf.assign_add(v, 1.0)
+    sess.run(v.initializer)
+    before = executables(sess)
+    found = [sess.run([x, count, y], {a: [6.0], b: [3.0]}), sess.run([y, x, count], {b: [3.0], a: [6.0]}),
+             sess.run({"x": [x, x], "y": y, "count": count}, {b: [3.0], a: [6.0]})]
+    assert found == [[[3.0], 1.0, [2.0]], [[2.0], [3.0], 2.0], {"x": [[3.0], [3.0]], "y": [2.0], "count": 3.0}]
+    assert executables(sess) == before + 1
+
+
+def test_sessions_on_one_graph_compile_once(graph: Any, engine: str) -> None:
+    x, v = tf.placeholder(tf.float32, []), tf.Variable(2.0)
+    step = tf.assign_add(v, x)
+    for place in range(3):
+        with tf.Session(engine=engine) as sess:
+            sess.run(v.initializer)
+            assert [sess.run(step, {x: 1.0 + place}) for _ in range(2)] == [3.0 + place, 4.0 + 2 * place]
+            assert executables(sess) == 2
+    first, second = tf.Session(engine=engine), tf.Session(engine=engine)
+    for sess in (first, second):
+        sess.run(v.initializer)
+    first.run(step, {x: 5.0})
+    assert (first.run(v), second.run(v)) == (7.0, 2.0), "values stay each session's own"
+    other = tf.Session(engine="reference" if engine == "llvm" else "llvm")
+    assert not executables(other)

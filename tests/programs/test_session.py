@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import rnngraph as tf
-from rnngraph import backends, session
+from rnngraph import backends, programs
 from rnngraph.ir.parser import parse
 from rnngraph.ir.verify import VerifyError
 from rnngraph.runtime.interface import Options
@@ -373,13 +373,13 @@ def test_a_slow_compilation_is_logged_once(sess: Any, monkeypatch: pytest.Monkey
     x = tf.placeholder(tf.float32, [None], name="x")
     y = tf.square(x, name="y")
     fetches = [y, tf.negative(y, name="z")]
-    monkeypatch.setattr(session, "SLOW", -1.0)
+    monkeypatch.setattr(programs, "SLOW", -1.0)
     sess.run(fetches, {x: np.ones(2)})
     sess.run(fetches, {x: np.ones(3)})
     [record] = caplog.records
     assert (record.name, record.levelname) == ("tensorflow", "WARNING")
     assert re.fullmatch(r"compiling what gives 'y', 'z' took \d+\.\d s; later runs of it start at once", record.getMessage())
-    monkeypatch.setattr(session, "SLOW", 1e9)
+    monkeypatch.setattr(programs, "SLOW", 1e9)
     sess.run(tf.negative(y, name="w"), {x: np.ones(2)})
     assert len(caplog.records) == 1
 

@@ -22,7 +22,7 @@ def test_flattened_logits_and_labels_of_any_length(engine: str) -> None:
             labels = np.random.RandomState(1).randint(2, size=(batch, length))
             wanted = np.log(np.exp(logits).sum(-1)) - np.take_along_axis(logits, labels[..., None], -1)[..., 0]
             np.testing.assert_allclose(sess.run(loss, {x: logits, y: labels}), wanted.ravel(), rtol=1e-5)
-        (prepared,) = sess._prepared.values()
+        (prepared,) = sess._programs.prepared.values()
         assert len(prepared.variants) == 1, "B*T = B'*T' is taken factor by factor, so other sizes compile nothing new"
 
 
