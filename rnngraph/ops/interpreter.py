@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -66,10 +67,20 @@ def _array_text(value: Any) -> str:
 
 
 class Machine:
-    """Runs regions. `sizes` holds the bound symbols."""
+    """Runs regions. `sizes` holds the bound symbols.
+
+    A region that binds some runs on a machine of its own (`inside`), so each step of a loop has its own sizes: several may
+    be alive at once.
+    """
 
     def __init__(self, sizes: dict[Symbol, int]) -> None:
         self.sizes = sizes
+
+    def inside(self) -> Machine:
+        """A machine for a region that binds sizes: it sees those that are bound here, and nobody here sees its own."""
+        made = copy(self)
+        made.sizes = dict(self.sizes)
+        return made
 
     def size(self, dim: Dim) -> int:
         """The number that a dim stands for now."""
@@ -78,12 +89,13 @@ class Machine:
     def region(self, graph: Graph, args: Sequence[Any]) -> list[Any]:
         """The results of a region for these arguments."""
         env: Env = {}
+        machine = self.inside() if graph.binds else self
         for param, arg in zip(graph.params, args, strict=True):
             env[param] = arg
             if graph.binds:
-                bind(param, arg, self.sizes, graph.binds)
+                bind(param, arg, machine.sizes, graph.binds)
         for node in graph.nodes:
-            self.step(env, node, graph.binds)
+            machine.step(env, node, graph.binds)
         return [env[v] for v in graph.results]
 
     def step(self, env: Env, node: Node, own: set[Symbol]) -> None:

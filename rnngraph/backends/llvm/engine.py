@@ -177,10 +177,11 @@ class Program:
         """Whether a value's content binds a size that a later step uses."""
         return not needed.isdisjoint(self.own & set(mentioned(value))) and value.content is not None
 
-    def run(self, args: Sequence[Any], sizes: dict[Symbol, int]) -> list[Any]:
-        """Run on arrays."""
+    def run(self, args: Sequence[Any], outer: dict[Symbol, int]) -> list[Any]:
+        """Run on arrays. The sizes that it binds are this activation's."""
         env: dict[Value, Any] = {}
         own = self.own
+        sizes = dict(outer) if own else outer
         for param, arg in zip(self.graph.params, args, strict=True):
             env[param] = arg
             if own:
