@@ -42,7 +42,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "autodiff": (("rnngraph/autodiff",), (
         API, f"{FRONTEND}/test_optimizers.py", f"{PROGRAMS}/test_control_flow.py", f"{PROGRAMS}/test_unknown_ranks.py",
         f"{PROGRAMS}/test_registered_gradients.py", "tests/test_golden.py", RANDOM)),
-    "passes": (("rnngraph/passes",), ("tests/passes", API, RANDOM, PROGRAMS)),
+    "passes": (("rnngraph/passes", "rnngraph/passes/loops", "rnngraph/passes/tidy", "rnngraph/passes/typing",
+                "rnngraph/passes/tools"), ("tests/passes", API, RANDOM, PROGRAMS)),
     "close": (("rnngraph/passes/close",), (API, "tests/passes/test_raise_loops.py", PROGRAMS)),
     "lowering": (("rnngraph/lowering",), (API, RANDOM, PROGRAMS, "tests/backends", "tests/ops")),
     "llvm": (("rnngraph/backends/llvm",), ("tests/backends", API, RANDOM, PROGRAMS)),
@@ -70,8 +71,9 @@ SEMANTIC: list[tuple[str, str, str, str, str]] = [
      "a read sees every write before it"),
     ("close", "rnngraph/passes/close/state.py", "bits |= level.before.get(other, 0)", "pass",
      "control edges do not order reads and writes"),
-    ("passes", "rnngraph/passes/hoist.py", " and not executed(node) & region.binds", "", "sizes bound in a loop are hoisted"),
-    ("passes", "rnngraph/passes/hoist.py", "if plain(node) and all(", "if all(", "what may fail, or draws, is hoisted"),
+    ("passes", "rnngraph/passes/loops/hoist.py", " and not executed(node) & region.binds", "",
+     "sizes bound in a loop are hoisted"),
+    ("passes", "rnngraph/passes/loops/hoist.py", "if plain(node) and all(", "if all(", "what may fail, or draws, is hoisted"),
     ("llvm", "rnngraph/backends/llvm/emit.py", "icmp uge i64 {value}", "icmp ugt i64 {value}", "an index may be the size"),
     ("llvm", "rnngraph/backends/llvm/engine.py", "operands[first:first + n] = out[:n]", "pass",
      "a grown loop starts anew when it is entered again"),
@@ -91,7 +93,6 @@ SEMANTIC: list[tuple[str, str, str, str, str]] = [
 """Room, file, a text that the file has once, what it becomes, what that breaks."""
 
 EQUAL: dict[str, str] = {
-    "rnngraph/passes/close/sizes.py: `200` -> `(199)` in `for _ in range(200):`": "how often it is tried before it is given up",
     "rnngraph/backends/reference.py: `isinstance(result, np.ndarray) and (not result.flags.owndata or any(re` -> `True`":
         "cost only: a copy more",
     "rnngraph/backends/llvm/text.py: `wrapped >> (bits - 1)` -> `True`": "LLVM reads a number modulo its width",
@@ -99,7 +100,7 @@ EQUAL: dict[str, str] = {
         "both sides wrap it to the same number, in no clock's reach",
     "rnngraph/backends/llvm/tiles.py: `1` -> `(0)` in `self.sets = 1 << (room.bit_length() - 1)`":
         "cost only: in how many sets products are added up",
-    "rnngraph/passes/known.py: `0` -> `(-1)` in `return made.results[0]`": "what is cheap has one result",
+    "rnngraph/passes/tools/value_facts.py: `0` -> `(-1)` in `return made.results[0]`": "what is cheap has one result",
     "rnngraph/autodiff/mirror.py: `1` -> `2` in `param = Value(hidden(row_type(outer.type), bound), None, sel`":
         "`place_rows` numbers them",
     "rnngraph/autodiff/sweep.py: `v in self.active` -> `True`": "cost only: a sum that nobody reads",
@@ -115,10 +116,10 @@ EQUAL: dict[str, str] = {
     "rnngraph/passes/fuse.py: `self.groups.append(group)` -> `pass`": "cost only: nothing is fused",
     "rnngraph/passes/fuse.py: `fusible(node) and not literal(node) and node not in self.alone` -> `False`":
         "cost only: nothing is fused",
-    "rnngraph/passes/hoist.py: without `\"iota\"`": "cost only: what is made outside a loop though it is cheap inside",
+    "rnngraph/passes/loops/hoist.py: without `\"iota\"`": "cost only: what is made outside a loop though it is cheap inside",
     "rnngraph/passes/fuse.py: `any` -> `all`": "cost only: what moves elements is not fused with what computes",
     "rnngraph/passes/fuse.py: `node.op.name in CHEAP` -> `node.op.name not in CHEAP`": "cost only: what is computed twice",
-    "rnngraph/passes/uses.py: `len(node.results) - 1` -> `(1) - (len(node.results))`":
+    "rnngraph/passes/tools/readers.py: `len(node.results) - 1` -> `(1) - (len(node.results))`":
         "cost only: no stack is known by its rows, which is always allowed to be unknown",
     "rnngraph/lowering/lower.py: `4` -> `5` in `FEW = 4`":
         "cost only: how many rows a product may have to read its matrix in place",
@@ -184,12 +185,11 @@ EQUAL: dict[str, str] = {
     "rnngraph/autodiff/mirror.py: `value not in self.found` -> `True`": "cost only: found once more",
     "rnngraph/lowering/buffers.py: `isinstance(step, Loop)` -> `False`":
         "cost only: what only a loop's steps use has memory of its own",
-    "rnngraph/ops/contents.py: `a and b` -> `True`": "cost only: that nothing is nothing's sum is not known",
+    "rnngraph/ops/known_elements.py: `a and b` -> `True`": "cost only: that nothing is nothing's sum is not known",
     "rnngraph/backends/llvm/target.py: `manager.detach()` -> `pass`": "what would be done twice is an empty method",
     "rnngraph/passes/close/builder.py: `not isinstance(t, TensorType)` -> `bool(isinstance(t, TensorType))`":
         "cost only: what is known is computed until folding spells it",
     'rnngraph/passes/close/forced.py: `node.op.name != "force"` -> `True`': "cost only: what cannot fail runs unread",
-    "rnngraph/passes/retype.py: `isinstance(builder, _Builder)` -> `False`": "cost only: a check that is there is made again",
     "rnngraph/backends/llvm/gemm.py: `512` -> `(511)` in `DEPTH = 512`": "cost only: how deep a block is",
     "rnngraph/backends/llvm/pulse.py: `1` -> `(0)` in `return product(step.condition.shape) if isinstance(step, Che`":
         "cost only: how often signals are looked for",
@@ -202,7 +202,7 @@ EQUAL: dict[str, str] = {
     "rnngraph/passes/close/state.py: `0` -> `(-1)` in `return [constant(0)]`": "nobody reads what stands for a reference",
     "rnngraph/autodiff/sweep.py: `0` -> `(-1)` in `owner = node.operands[0].node`": "a history has one operand",
     "rnngraph/autodiff/regions.py: `0` -> `(-1)` in `sweep.add(numbered(region)[path[0]], cotangent)`": "a path of one step",
-    'rnngraph/passes/list_facts.py: `0` -> `(-1)` in `return bool(new.attrs["dynamic"]) and size_of(new.operands[0`':
+    'rnngraph/passes/loops/list_facts.py: `0` -> `(-1)` in `return bool(new.attrs["dynamic"]) and size_of(new.operands[0`':
         "one operand",
     "rnngraph/lowering/lower.py: `0` -> `(-1)` in `out = self.place(node.results[0])`": "one result",
     "rnngraph/lowering/lower.py: `0` -> `(-1)` in `value = node.results[0]`": "one result",

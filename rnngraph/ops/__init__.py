@@ -6,7 +6,6 @@ from rnngraph.ops import (
     contraction,
     control,
     copies,
-    data_sized,
     effects,
     elementwise,
     indexed,
@@ -14,16 +13,17 @@ from rnngraph.ops import (
     linalg,
     lists,
     movement,
-    ordered,
     padding,
     random,
     reduction,
+    scans_and_sorts,
     sizing,
     slicing,
     state,
     strided,
+    where_unique,
 )
 
-__all__ = ["comparison", "composite", "contraction", "control", "copies", "data_sized", "effects", "elementwise", "indexed",
-           "joining", "linalg", "lists", "movement", "ordered", "padding", "random", "reduction", "sizing", "slicing", "state",
-           "strided"]
+__all__ = ["comparison", "composite", "contraction", "control", "copies", "effects", "elementwise", "indexed", "joining",
+           "linalg", "lists", "movement", "padding", "random", "reduction", "scans_and_sorts", "sizing", "slicing", "state",
+           "strided", "where_unique"]

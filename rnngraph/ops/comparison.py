@@ -8,7 +8,7 @@ import numpy as np
 
 from rnngraph.ir.graph import Value, call
 from rnngraph.ir.sizes import floordiv, mod
-from rnngraph.ops import contents
+from rnngraph.ops import known_elements
 from rnngraph.ops.declare import ANY, BOOLS, INTS, REALS, comparison, elementwise, invalid
 
 comparison("less", "x < y.", np.less, lambda s, x, y: s.lt(x, y), REALS)
@@ -54,13 +54,13 @@ def _floormod_rule(g: Value, x: Value, y: Value, z: Value) -> tuple[Value, Value
 
 elementwise("int_floordiv", "x / y of integers, rounded down. Fails for y = 0.",
             lambda x, y: np.floor_divide(x, _divisor(y)), _floordiv_body, INTS, fails=True,
-            content=contents.binary(floordiv))
+            content=known_elements.binary(floordiv))
 elementwise("int_floormod", "x - floor(x / y) * y of integers: the sign is y's. Fails for y = 0.",
             lambda x, y: np.mod(x, _divisor(y)), _floormod_body, INTS, fails=True, grad=_floormod_rule,
-            content=contents.binary(mod))
+            content=known_elements.binary(mod))
 elementwise("int_truncdiv", "x / y of integers, rounded towards zero. Fails for y = 0.",
             lambda x, y: (x - np.fmod(x, _divisor(y))) // y, lambda s, x, y: s.idiv(x, y), INTS, fails=True,
-            content=contents.binary(contents.truncdiv))
+            content=known_elements.binary(known_elements.truncdiv))
 elementwise("int_truncmod", "The remainder of `int_truncdiv`: the sign is x's. Fails for y = 0.",
             lambda x, y: np.fmod(x, _divisor(y)), lambda s, x, y: s.imod(x, y), INTS, fails=True,
-            content=contents.binary(contents.truncmod))
+            content=known_elements.binary(known_elements.truncmod))

@@ -10,7 +10,7 @@ import numpy as np
 from rnngraph.ir.graph import Value, call, constant
 from rnngraph.ir.op import Attr, Call, Content, Movement, Site
 from rnngraph.ir.types import TensorType, Type
-from rnngraph.ops import contents
+from rnngraph.ops import known_elements
 from rnngraph.ops.build import shape_of
 from rnngraph.ops.declare import composite, declare, invalid
 from rnngraph.ops.shapes import Shape, merged, text
@@ -32,15 +32,15 @@ def _filler(value: int) -> Any:
 def _filled(value: int) -> Any:
     """The content of `zeros_like` and `ones_like`."""
     def content(site: Site) -> Content:
-        length = contents.small_length(site.types[0])
-        return None if length is None else contents.fit((value,) * length, site.tensor(0).dtype)
+        length = known_elements.small_length(site.types[0])
+        return None if length is None else known_elements.fit((value,) * length, site.tensor(0).dtype)
     return content
 
 
 declare("identity", "x", "x itself, of any type.", Movement("reshape"), _same_type, lambda call, x: x,
-        content=contents.of_operand, gradient=lambda g, c: [c])
+        content=known_elements.of_operand, gradient=lambda g, c: [c])
 declare("stop_gradient", "x", "x itself; no gradient passes.", Movement("reshape"), _same_type, lambda call, x: x,
-        content=contents.of_operand)
+        content=known_elements.of_operand)
 composite("zeros_like", "x", "Zeros of x's shape and dtype.", lambda site: site.tensor(0), _filler(0),
           lambda call, x: np.zeros_like(x), content=_filled(0))
 composite("ones_like", "x", "Ones of x's shape and dtype.", lambda site: site.tensor(0), _filler(1),
@@ -79,5 +79,5 @@ def _expand_refine(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value
 
 
 composite("refine", "x", "x, whose shape is known to agree with `shape` (dims: int or None; None: rank unknown too).",
-          _refined, _expand_refine, _check_shape, attrs={"shape": Attr("dims")}, content=contents.of_operand,
+          _refined, _expand_refine, _check_shape, attrs={"shape": Attr("dims")}, content=known_elements.of_operand,
           gradient=lambda g, c: [c], fails=True)

@@ -12,7 +12,7 @@ from rnngraph import errors
 from rnngraph.ir.op import Attr, Call, Effect, Host, Site
 from rnngraph.ir.types import TensorType, Type, as_dtype
 from rnngraph.ir.walk import map_dims
-from rnngraph.ops import contents
+from rnngraph.ops import known_elements
 from rnngraph.ops.declare import BOOLS, INTS, check_kind, declare, invalid
 from rnngraph.ops.shapes import ranked
 
@@ -69,7 +69,7 @@ declare("assert", "condition *data", "Nothing if the condition holds; else fails
         _assert_type, _assert, attrs={"message": Attr("str", ""), "summarize": Attr("int", 3)}, effects="host",
         fails=True)
 declare("check_range", "x limit", "x, whose elements must be in [0, limit).", Effect(), _check_range_type, _check_range,
-        attrs={"what": Attr("str", "label")}, content=contents.of_operand, gradient=lambda g, c: [c, None], fails=True)
+        attrs={"what": Attr("str", "label")}, content=known_elements.of_operand, gradient=lambda g, c: [c, None], fails=True)
 declare("fail", "", "Fails when executed, with an error named as in `errors`; what a node known to fail becomes. What "
         "names a size of its results waits for it.",
         Effect(), _fail_types, _fail,
@@ -106,7 +106,7 @@ def _print(call: Call, x: Any, *data: Any) -> Any:
 
 
 declare("print", "x *data", "x; writes the data to stderr when executed, the first `first_n` times (< 0: always).",
-        Effect(), lambda site: site.types[0], _print, content=contents.of_operand, effects="host",
+        Effect(), lambda site: site.types[0], _print, content=known_elements.of_operand, effects="host",
         attrs={"message": Attr("str", ""), "first_n": Attr("int", -1), "summarize": Attr("int", 3),
                "counter": Attr("any", None)}, gradient=lambda g, c: [c] + [None] * (len(g.operands) - 1))
 

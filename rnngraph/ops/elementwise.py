@@ -15,7 +15,7 @@ from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Content, Site
 from rnngraph.ir.sizes import add, maximum, minimum, mul, sub
 from rnngraph.ir.types import DType, as_dtype, bool_
-from rnngraph.ops import contents
+from rnngraph.ops import known_elements
 from rnngraph.ops.build import cast, masked, number, select, zeros_like
 from rnngraph.ops.declare import ANY, BOOLS, FLOATS, REALS, elementwise
 
@@ -103,15 +103,15 @@ def _select_rule(g: Value, condition: Value, x: Value, y: Value, z: Value) -> tu
 
 def _select_content(site: Site) -> Content:
     shifted = Site(site.types[1:], site.contents[1:], site.attrs, site.sizes)
-    return contents.binary(contents.equal_or_unknown)(shifted)
+    return known_elements.binary(known_elements.equal_or_unknown)(shifted)
 
 
 # --- unary -------------------------------------------------------------------------------------------------------
 
 elementwise("neg", "-x.", np.negative, lambda s, x: s.neg(x), REALS, grad=lambda g, x, y: -g,
-            content=contents.unary(contents.negative))
+            content=known_elements.unary(known_elements.negative))
 elementwise("abs", "Absolute value; its derivative at 0 is 0.", np.abs, lambda s, x: s.abs(x), REALS,
-            grad=lambda g, x, y: g * call("sign", x), content=contents.unary(contents.absolute))
+            grad=lambda g, x, y: g * call("sign", x), content=known_elements.unary(known_elements.absolute))
 elementwise("sign", "-1, 0 or 1; the gradient is zeros.", np.sign, sign_body, REALS,
             grad=lambda g, x, y: zeros_like(g))
 elementwise("exp", "e to the x.", np.exp, lambda s, x: s.exp(x), FLOATS, grad=lambda g, x, y: g * y)
@@ -125,7 +125,7 @@ elementwise("sqrt", "Square root; its derivative at 0 is infinite.", np.sqrt, la
 elementwise("rsqrt", "1 / sqrt(x).", lambda x: 1 / np.sqrt(x), lambda s, x: s.div(s.const(1, x), s.sqrt(x)), FLOATS,
             grad=lambda g, x, y: g * -0.5 * (y * y * y))
 elementwise("square", "x * x.", np.square, lambda s, x: s.mul(x, x), REALS, grad=lambda g, x, y: g * (x * 2),
-            content=contents.unary(lambda d: mul(d, d)))
+            content=known_elements.unary(lambda d: mul(d, d)))
 elementwise("reciprocal", "1 / x.", lambda x: 1 / x, lambda s, x: s.div(s.const(1, x), x), FLOATS,
             grad=lambda g, x, y: -g * (y * y))
 elementwise("tanh", "Hyperbolic tangent.", np.tanh, lambda s, x: s.tanh(x), FLOATS,
@@ -167,11 +167,11 @@ elementwise("softsign", "x / (1 + |x|).", lambda x: x / (1 + np.abs(x)),
 # --- binary ------------------------------------------------------------------------------------------------------
 
 elementwise("add", "x + y.", np.add, lambda s, x, y: s.add(x, y), REALS, grad=lambda g, x, y, z: (g, g),
-            content=contents.binary(add))
+            content=known_elements.binary(add))
 elementwise("sub", "x - y.", np.subtract, lambda s, x, y: s.sub(x, y), REALS, grad=lambda g, x, y, z: (g, -g),
-            content=contents.binary(sub))
+            content=known_elements.binary(sub))
 elementwise("mul", "x * y.", np.multiply, lambda s, x, y: s.mul(x, y), REALS,
-            grad=lambda g, x, y, z: (g * y, g * x), content=contents.binary(mul))
+            grad=lambda g, x, y, z: (g * y, g * x), content=known_elements.binary(mul))
 elementwise("div", "x / y of floats; by 0 gives inf or NaN.", np.true_divide, lambda s, x, y: s.div(x, y), FLOATS,
             grad=lambda g, x, y, z: (g / y, -g * (z / y)))
 elementwise("floordiv", "floor(x / y) of floats.", lambda x, y: np.floor(x / y),
@@ -181,9 +181,9 @@ elementwise("floormod", "x - floor(x / y) * y of floats: the sign is y's.", np.m
 elementwise("pow", "x to the y. The derivative by y takes log(x) as 0 where x <= 0.", np.power, _pow_body, FLOATS,
             grad=_pow_rule)
 elementwise("maximum", "The larger of two; the first operand has the gradient of a tie.", np.maximum,
-            lambda s, x, y: s.max(x, y), REALS, grad=_maximum_rule("greater_equal"), content=contents.binary(maximum))
+            lambda s, x, y: s.max(x, y), REALS, grad=_maximum_rule("greater_equal"), content=known_elements.binary(maximum))
 elementwise("minimum", "The smaller of two; the first operand has the gradient of a tie.", np.minimum,
-            lambda s, x, y: s.min(x, y), REALS, grad=_maximum_rule("less_equal"), content=contents.binary(minimum))
+            lambda s, x, y: s.min(x, y), REALS, grad=_maximum_rule("less_equal"), content=known_elements.binary(minimum))
 elementwise("squared_difference", "(x - y) squared.", lambda x, y: np.square(x - y),
             lambda s, x, y: s.mul(s.sub(x, y), s.sub(x, y)), REALS,
             grad=lambda g, x, y, z: (g * (x - y) * 2, g * (y - x) * 2))
@@ -217,7 +217,7 @@ def _cast_rule(g: Any, cotangent: Value) -> list[Value | None]:
 
 
 def _cast_content(site: Site) -> Content:
-    return contents.fit(site.contents[0], as_dtype(site.attrs["dtype"]))
+    return known_elements.fit(site.contents[0], as_dtype(site.attrs["dtype"]))
 
 
 elementwise("cast", "x in another dtype. Float to integer truncates; NaN and out of range give the smallest integer.",

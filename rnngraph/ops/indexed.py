@@ -14,7 +14,7 @@ import numpy as np
 from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Call, Content, Host, Indexed, Kind, Site
 from rnngraph.ir.types import TensorType, as_dtype, int64
-from rnngraph.ops import contents
+from rnngraph.ops import known_elements
 from rnngraph.ops.build import (
     expand_axes,
     flat,
@@ -73,10 +73,10 @@ def _take_type(site: Site) -> TensorType:
 
 
 def _take_content(site: Site) -> Content:
-    content, places = site.contents[0], contents.numbers(site.contents[1])
+    content, places = site.contents[0], known_elements.numbers(site.contents[1])
     if content is None or places is None or any(not 0 <= p < len(content) for p in places):
         return None
-    return contents.fit([content[p] for p in places], site.tensor(0).dtype)
+    return known_elements.fit([content[p] for p in places], site.tensor(0).dtype)
 
 
 def _take(call: Call, x: Any, indices: Any) -> Any:

@@ -13,7 +13,7 @@ from rnngraph.ir.graph import Value, call, call_node, current
 from rnngraph.ir.op import Attr, Call, Content, Movement, Site
 from rnngraph.ir.sizes import Dim, add, floordiv, mul, sub
 from rnngraph.ir.types import TensorType
-from rnngraph.ops import contents
+from rnngraph.ops import known_elements
 from rnngraph.ops.build import expand_axes, ints, shape_of, size_along, size_vector, sizes_in, zeros_like
 from rnngraph.ops.declare import INTS, check_kind, checked_shape, composite, declare, invalid
 from rnngraph.ops.shapes import Shape, axis_of, merged, ranked, same_dtype, spelled, sure, text, vector_shape
@@ -48,10 +48,10 @@ def _concat_type(site: Site) -> TensorType:
 
 
 def _concat_content(site: Site) -> Content:
-    parts = [contents.known(site, i) for i in range(len(site.types))]
+    parts = [known_elements.known(site, i) for i in range(len(site.types))]
     if site.tensor(0).rank != 1 or None in parts:
         return None
-    return contents.fit([d for part in parts if part is not None for d in part], site.tensor(0).dtype)
+    return known_elements.fit([d for part in parts if part is not None for d in part], site.tensor(0).dtype)
 
 
 def _concat(call: Call, *xs: Any) -> Any:
@@ -94,7 +94,7 @@ def _stack_type(site: Site) -> TensorType:
 def _stack_content(site: Site) -> Content:
     if site.tensor(0).rank != 0:
         return None
-    return contents.fit([c[0] if c else None for c in site.contents], site.tensor(0).dtype)
+    return known_elements.fit([c[0] if c else None for c in site.contents], site.tensor(0).dtype)
 
 
 def _stack(call: Call, *xs: Any) -> Any:
@@ -129,7 +129,7 @@ def _unstack_contents(site: Site) -> tuple[Content, ...] | None:
     content = site.contents[0]
     if content is None or site.tensor(0).rank != 1 or len(content) != site.attrs["num"]:
         return None
-    return tuple(contents.fit((d,), site.tensor(0).dtype) for d in content)
+    return tuple(known_elements.fit((d,), site.tensor(0).dtype) for d in content)
 
 
 def _unstack(call: Call, x: Any) -> tuple[Any, ...]:
@@ -195,11 +195,11 @@ def _split(call: Call, x: Any) -> tuple[Any, ...]:
 
 def _split_contents(site: Site) -> tuple[Content, ...] | None:
     content = site.contents[0]
-    sizes = contents.numbers(_split_sizes(site.attrs, len(content))) if content is not None else None
+    sizes = known_elements.numbers(_split_sizes(site.attrs, len(content))) if content is not None else None
     if content is None or sizes is None or site.tensor(0).rank != 1:
         return None
     ends = np.cumsum(sizes)
-    return tuple(contents.fit(content[end - size:end], site.tensor(0).dtype)
+    return tuple(known_elements.fit(content[end - size:end], site.tensor(0).dtype)
                  for size, end in zip(sizes, ends, strict=True))
 
 

@@ -11,7 +11,7 @@ from rnngraph.ir.graph import Value, call, current
 from rnngraph.ir.op import Attr, Call, Content, Movement, Site, SizeRules
 from rnngraph.ir.sizes import Dim, floordiv, mul, product
 from rnngraph.ir.types import TensorType
-from rnngraph.ops import contents
+from rnngraph.ops import known_elements
 from rnngraph.ops.build import inverse, shape_of, transpose
 from rnngraph.ops.declare import checked_shape, composite, declare, invalid
 from rnngraph.ops.shapes import (
@@ -51,9 +51,9 @@ def _broadcast_content(site: Site) -> Content:
     if content is None or wanted is None or len(wanted) > 1:
         return None
     length = wanted[0] if wanted else 1
-    if not isinstance(length, int) or length > contents.LIMIT or len(content) not in (1, length):
+    if not isinstance(length, int) or length > known_elements.LIMIT or len(content) not in (1, length):
         return None
-    return contents.fit(content if len(content) == length else content * length, site.tensor(0).dtype)
+    return known_elements.fit(content if len(content) == length else content * length, site.tensor(0).dtype)
 
 
 declare("broadcast", "x shape", "x repeated along new leading axes and axes of size 1, to that shape.",
@@ -231,10 +231,10 @@ def _reverse_content(site: Site) -> Content:
 
 declare("transpose", "x", "x with axis perm[i] at place i.", Movement("transpose"), _transpose_type,
         lambda call, x: np.transpose(x, call.attrs["perm"]).copy("C"), attrs={"perm": Attr("ints")},
-        content=contents.of_operand,
+        content=known_elements.of_operand,
         gradient=lambda g, c: [call("transpose", c, perm=inverse(g.attrs["perm"]))])
 composite("reverse_axes", "x", "x with its axes in reverse, of any rank.", _reverse_axes_type, _expand_reverse_axes,
-          lambda call, x: x.T.copy("C"), content=contents.of_operand,
+          lambda call, x: x.T.copy("C"), content=known_elements.of_operand,
           gradient=lambda g, c: [call("reverse_axes", c)])
 declare("reverse", "x", "x with `axes` read backwards.", Movement("reverse"), _reverse_type,
         lambda call, x: np.flip(x, call.attrs["axes"]).copy(), attrs={"axes": Attr("ints")}, content=_reverse_content,

@@ -11,7 +11,7 @@ from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Call, Site
 from rnngraph.ir.sizes import add, maximum, minimum, mul, product
 from rnngraph.ir.types import TensorType, int64
-from rnngraph.ops import contents
+from rnngraph.ops import known_elements
 from rnngraph.ops.build import (
     cast,
     flat,
@@ -104,13 +104,13 @@ def _mean_rule(g: Any, c: Value) -> list[Value]:
 # --- the ops -----------------------------------------------------------------------------------------------------
 
 reduction("reduce_sum", "The sum along `axes`.", "add", _accumulated(np.add), REALS, gradient=_sum_rule,
-          content=contents.folded(add, 0))
+          content=known_elements.folded(add, 0))
 reduction("reduce_prod", "The product along `axes`.", "mul", _accumulated(np.multiply), REALS, gradient=_prod_rule,
-          content=contents.folded(mul, 1))
+          content=known_elements.folded(mul, 1))
 reduction("reduce_max", "The maximum along `axes`; of nothing: the lowest number. Ties share the gradient.", "max",
-          _extreme(np.maximum, lowest), REALS, gradient=_extreme_rule, content=contents.folded(maximum, None))
+          _extreme(np.maximum, lowest), REALS, gradient=_extreme_rule, content=known_elements.folded(maximum, None))
 reduction("reduce_min", "The minimum along `axes`; of nothing: the highest number. Ties share the gradient.", "min",
-          _extreme(np.minimum, highest), REALS, gradient=_extreme_rule, content=contents.folded(minimum, None))
+          _extreme(np.minimum, highest), REALS, gradient=_extreme_rule, content=known_elements.folded(minimum, None))
 reduction("reduce_all", "Whether all elements along `axes` are true.", "and",
           lambda x, axes, keep: np.logical_and.reduce(x, axis=axes, keepdims=keep), BOOLS)
 reduction("reduce_any", "Whether any element along `axes` is true.", "or",

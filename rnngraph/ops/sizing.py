@@ -11,7 +11,7 @@ from rnngraph.ir.graph import Array, Value, call, current
 from rnngraph.ir.op import Attr, Call, Content, Host, Movement, Site
 from rnngraph.ir.sizes import Dim, sub
 from rnngraph.ir.types import TensorType, as_dtype, int32
-from rnngraph.ops import contents
+from rnngraph.ops import known_elements
 from rnngraph.ops.build import cast, expand_axes, select, size_scalar, size_vector, sizes_in
 from rnngraph.ops.declare import (
     ANY,
@@ -54,7 +54,7 @@ def _constant_type(site: Site) -> TensorType:
 
 def _constant_content(site: Site) -> Content:
     array = _array(site.attrs)
-    if array.ndim > 1 or array.dtype.kind not in "iu" or array.size > contents.LIMIT:
+    if array.ndim > 1 or array.dtype.kind not in "iu" or array.size > known_elements.LIMIT:
         return None
     return tuple(int(v) for v in array.ravel())
 
@@ -70,7 +70,7 @@ declare("sizes", "", "Known sizes as a vector, or as a scalar: how closed graphs
         Movement("sizes"), lambda site: TensorType(as_dtype(site.attrs["dtype"]),
                                                    () if site.attrs["scalar"] else (len(site.attrs["dims"]),)),
         _sizes, attrs={"dims": Attr("dims"), **DTYPE, "scalar": Attr("bool", False)},
-        content=lambda site: contents.fit(site.attrs["dims"], as_dtype(site.attrs["dtype"])))
+        content=lambda site: known_elements.fit(site.attrs["dims"], as_dtype(site.attrs["dtype"])))
 
 def _joint_size(call: Call) -> Any:
     a, b = (call.size(d) for d in call.attrs["dims"])
@@ -95,7 +95,7 @@ def _scalar_type(site: Site) -> TensorType:
 
 
 def _content_of(site: Site, dims: Sequence[Dim] | None) -> Content:
-    return contents.fit(dims, as_dtype(site.attrs["dtype"]))
+    return known_elements.fit(dims, as_dtype(site.attrs["dtype"]))
 
 
 def _expand_shape(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
@@ -145,7 +145,7 @@ def _iota(call: Call, shape: Any) -> Any:
 def _iota_content(site: Site) -> Content:
     content = site.contents[0]
     length = content[0] if content and len(content) == 1 else None
-    return _content_of(site, range(length) if isinstance(length, int) and length <= contents.LIMIT else None)
+    return _content_of(site, range(length) if isinstance(length, int) and length <= known_elements.LIMIT else None)
 
 
 def _range_length(site: Site) -> Dim:
@@ -171,11 +171,11 @@ def _range_type(site: Site) -> TensorType:
 
 
 def _range_content(site: Site) -> Content:
-    given = [contents.numbers(c) for c in site.contents]
+    given = [known_elements.numbers(c) for c in site.contents]
     if None in given or not given[2] or given[2][0] == 0:
         return None
     values = range(*(c[0] for c in given if c))
-    return contents.fit(values, site.tensor(0).dtype) if len(values) <= contents.LIMIT else None
+    return known_elements.fit(values, site.tensor(0).dtype) if len(values) <= known_elements.LIMIT else None
 
 
 def _range(call: Call, start: Any, limit: Any, delta: Any) -> Any:

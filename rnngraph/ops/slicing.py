@@ -15,7 +15,7 @@ from rnngraph.ir.graph import Value, call
 from rnngraph.ir.op import Attr, Call, Content, Movement, Site
 from rnngraph.ir.sizes import Dim, add, sub
 from rnngraph.ir.types import TensorType
-from rnngraph.ops import contents
+from rnngraph.ops import known_elements
 from rnngraph.ops.build import shape_of, sizes_in
 from rnngraph.ops.declare import checked_shape, composite, declare
 from rnngraph.ops.shapes import ceil_div, text, vector_shape
@@ -67,14 +67,14 @@ def _slice(call: Call, x: Any) -> Any:
 
 def _slice_content(site: Site) -> Content:
     content = site.contents[0]
-    starts, sizes = contents.numbers(site.attrs["starts"]), contents.numbers(site.attrs["sizes"])
+    starts, sizes = known_elements.numbers(site.attrs["starts"]), known_elements.numbers(site.attrs["sizes"])
     if content is None or site.tensor(0).rank != 1 or starts is None:
         return content if site.tensor(0).rank == 0 else None
     stride = site.attrs["strides"][0]
-    counts = sizes or contents.numbers(slice_sizes((len(content),), site.attrs))
+    counts = sizes or known_elements.numbers(slice_sizes((len(content),), site.attrs))
     if counts is None:
         return None
-    return contents.fit(content[_places(starts, (stride,), counts)[0]], site.tensor(0).dtype)
+    return known_elements.fit(content[_places(starts, (stride,), counts)[0]], site.tensor(0).dtype)
 
 
 def _slice_rule(g: Any, c: Value) -> list[Value]:

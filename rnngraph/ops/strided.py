@@ -16,7 +16,7 @@ from rnngraph.ir.graph import Value, call, current
 from rnngraph.ir.op import Attr, Call, Content, Site, SizeRules
 from rnngraph.ir.sizes import Dim, add, maximum, minimum, sub
 from rnngraph.ir.types import TensorType
-from rnngraph.ops import contents
+from rnngraph.ops import known_elements
 from rnngraph.ops.build import expand_axes, inverse, number, select, shape_of, size_vector, sizes_in, transpose
 from rnngraph.ops.declare import checked_shape, composite, invalid
 from rnngraph.ops.shapes import (
@@ -179,14 +179,14 @@ def _strided(call: Call, x: Any, begin: Any, end: Any, strides: Any) -> Any:
 
 def _strided_content(site: Site) -> Content:
     content, spec = site.contents[0], _spec(site, 1, "strided_slice")
-    given = [contents.numbers(s) for s in spec or []]
+    given = [known_elements.numbers(s) for s in spec or []]
     if content is None or site.tensor(0).rank != 1 or not given or None in given:
         return content if site.tensor(0).rank == 0 else None
     if not given[0]:
         return content
     keys = _keys(site.attrs, (len(content),), *(np.asarray(v) for v in given))
     picked = content[keys[0]]
-    return contents.fit(picked if isinstance(keys[0], slice) else (picked,), site.tensor(0).dtype)
+    return known_elements.fit(picked if isinstance(keys[0], slice) else (picked,), site.tensor(0).dtype)
 
 
 def _known(values: Sequence[Value]) -> list[tuple[Dim, ...]]:
@@ -327,11 +327,11 @@ def _dynamic(call: Call, x: Any, begin: Any, size: Any) -> Any:
 
 
 def _dynamic_content(site: Site) -> Content:
-    content, begin, size = site.contents[0], *(contents.numbers(c) for c in site.contents[1:])
+    content, begin, size = site.contents[0], *(known_elements.numbers(c) for c in site.contents[1:])
     if content is None or site.tensor(0).rank != 1 or begin is None or size is None:
         return None
     end = len(content) if size[0] == -1 else begin[0] + size[0]
-    return contents.fit(content[begin[0]:end], site.tensor(0).dtype)
+    return known_elements.fit(content[begin[0]:end], site.tensor(0).dtype)
 
 
 def _expand_dynamic(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:

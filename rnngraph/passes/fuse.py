@@ -21,7 +21,7 @@ from rnngraph.ir.types import KERNEL_DTYPES, TensorType
 from rnngraph.ir.walk import Rebuilder, order, type_symbols
 from rnngraph.ops.contraction import is_product, roles
 from rnngraph.ops.control import FUSED, parts
-from rnngraph.passes.close.prune import prune
+from rnngraph.passes.tools.prune import prune
 
 MAPPED = frozenset({"broadcast", "expand_dims", "squeeze", "transpose", "slice", "reverse", "iota"})
 """Movement ops that are index maps inside a group."""

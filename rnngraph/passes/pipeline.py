@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.rewrite import Pass, run_pipeline
-from rnngraph.passes.cleanup import cse, dce, fold, localize
 from rnngraph.passes.fuse import fuse
-from rnngraph.passes.hoist import hoist
-from rnngraph.passes.raise_loops import raise_loops
+from rnngraph.passes.loops.hoist import hoist
+from rnngraph.passes.loops.raise_loops import raise_loops
+from rnngraph.passes.tidy.cleanup import cse, dce, fold, localize
 
 Step = tuple[str, Callable[[Graph], Graph]]
 

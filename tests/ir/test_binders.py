@@ -15,8 +15,8 @@ from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.types import ListType, bool_, float32, tensor
 from rnngraph.ir.verify import VerifyError, verify
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.passes.close.prune import prune
 from rnngraph.passes.fuse import fuse
+from rnngraph.passes.tools.prune import prune
 from rnngraph.runtime.interface import Options
 
 COUNTED = """

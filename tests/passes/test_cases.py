@@ -12,21 +12,21 @@ from rnngraph.ir.graph import Graph
 from rnngraph.ir.parser import parse
 from rnngraph.ir.printer import canonical, print_graph
 from rnngraph.ir.verify import verify
-from rnngraph.passes.accumulate import accumulate
-from rnngraph.passes.cleanup import cse, dce, fold, localize
-from rnngraph.passes.counters import counters
-from rnngraph.passes.hoist import hoist
-from rnngraph.passes.list_rules import list_rules
-from rnngraph.passes.lists_in_loops import lists_in_loops
-from rnngraph.passes.raise_loops import raise_loops
-from rnngraph.passes.slots import slots
+from rnngraph.passes.loops.accumulate import accumulate
+from rnngraph.passes.loops.hoist import hoist
+from rnngraph.passes.loops.idle_slots import idle_slots
+from rnngraph.passes.loops.list_rules import list_rules
+from rnngraph.passes.loops.lists_in_loops import lists_in_loops
+from rnngraph.passes.loops.loop_limits import loop_limits
+from rnngraph.passes.loops.raise_loops import raise_loops
+from rnngraph.passes.tidy.cleanup import cse, dce, fold, localize
 
 assert rnngraph.ops, "importing it fills the table of ops"
 
 CASES = Path(__file__).parent / "cases"
 PASSES: dict[str, Callable[[Graph], Graph]] = {
-    f.__name__: f for f in (accumulate, counters, cse, dce, fold, hoist, list_rules, lists_in_loops, localize,
-                            raise_loops, slots)}
+    f.__name__: f for f in (accumulate, cse, dce, fold, hoist, idle_slots, list_rules, lists_in_loops, localize, loop_limits,
+                            raise_loops)}
 
 
 @pytest.mark.parametrize("name", sorted(p.name.removesuffix(".before.rn") for p in CASES.glob("*.before.rn")))

@@ -12,8 +12,8 @@ from rnngraph.ir.rewrite import apply_rules
 from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.types import float32, int32, tensor
 from rnngraph.ir.verify import verify
-from rnngraph.passes.dce import dce
-from rnngraph.passes.folding import RULES, _stands_for
+from rnngraph.passes.tidy.dce import dce
+from rnngraph.passes.tidy.folding import RULES, _stands_for
 
 assert rnngraph.ops, "importing it fills the table of ops"
 

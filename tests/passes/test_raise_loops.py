@@ -14,12 +14,12 @@ from rnngraph.errors import InvalidArgumentError
 from rnngraph.ir.graph import Graph, Value, call, constant
 from rnngraph.ir.types import float64, int32
 from rnngraph.ir.verify import verify
-from rnngraph.passes.accumulate import accumulate
 from rnngraph.passes.close import driver
-from rnngraph.passes.close.facts import Facts
-from rnngraph.passes.close.prune import prune
+from rnngraph.passes.close.guards import Facts
 from rnngraph.passes.close.sizes import settle
+from rnngraph.passes.loops.accumulate import accumulate
 from rnngraph.passes.pipeline import LOOPS, TIDY, optimise
+from rnngraph.passes.tools.prune import prune
 from rnngraph.runtime.interface import Options
 from tests.passes.programs import Program, array, loops, ops, run, same, square
 

@@ -9,7 +9,7 @@ from rnngraph.backends.reference import ENGINE
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.rewrite import Pass, run_pipeline
 from rnngraph.ir.walk import all_nodes
-from rnngraph.passes.accumulate import accumulate
+from rnngraph.passes.loops.accumulate import accumulate
 from rnngraph.passes.pipeline import LOOPS, TIDY
 from rnngraph.runtime.interface import Options
 from tests.support.random_graphs import random_graph

@@ -36,8 +36,8 @@ from rnngraph.ir.sizes import Dim, Symbol, add, floordiv, mul
 from rnngraph.ir.types import DType
 from rnngraph.ir.walk import type_symbols, users
 from rnngraph.locks import ForkLock
-from rnngraph.lowering.grown import Grown, grows, lower_grown
 from rnngraph.lowering.lower import lower
+from rnngraph.lowering.open_ended_loops import Grown, grows, lower_grown
 from rnngraph.lowering.plan import Plan
 from rnngraph.lowering.support import why_host
 from rnngraph.ops.control import parts

@@ -17,7 +17,7 @@ from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
 from rnngraph.ir.sizes import Dim, Symbol, sub, symbols
 from rnngraph.ir.types import TensorType, Type
 from rnngraph.ops.shapes import nonnegative
-from rnngraph.passes.close.facts import Conflict, Facts
+from rnngraph.passes.close.guards import Conflict, Facts
 
 
 class Made(NamedTuple):

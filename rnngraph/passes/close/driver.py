@@ -18,13 +18,13 @@ from rnngraph.ir.op import Content
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ops.shapes import text
-from rnngraph.passes.close.facts import Facts, Guard
 from rnngraph.passes.close.forced import force, relieve
-from rnngraph.passes.close.prune import cut, prune, prune_targets
+from rnngraph.passes.close.guards import Facts, Guard
 from rnngraph.passes.close.sizes import settle
 from rnngraph.passes.close.state import Threaded, thread
 from rnngraph.passes.close.twins import twins
-from rnngraph.passes.edges import loosen
+from rnngraph.passes.tools.control_edges import loosen
+from rnngraph.passes.tools.prune import cut, prune, prune_targets
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder, all_nodes
-from rnngraph.passes.close.prune import has_effect
+from rnngraph.passes.tools.prune import has_effect
 
 SAFE = frozenset({"constant", "sizes", "placeholder", "variable", "no_op", "history", "force"})
 

@@ -21,8 +21,8 @@ from rnngraph.ir.walk import map_dims
 from rnngraph.ops.control import FILLER, make_if, make_loop, merge_types, parts, region_symbols, row_type
 from rnngraph.ops.shapes import text
 from rnngraph.passes.close.builder import ClosingBuilder
-from rnngraph.passes.close.facts import Conflict, Facts
-from rnngraph.passes.rename import rename
+from rnngraph.passes.close.guards import Conflict, Facts
+from rnngraph.passes.typing.substitute_sizes import rename
 
 _FORMS = (("cotangent_sum", "list_sum"), ("zeros_like", "list_zeros_like"))
 """What is made of cotangents: the op for tensors, and the one for lists."""

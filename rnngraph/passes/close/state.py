@@ -24,7 +24,7 @@ from rnngraph.ir.types import RefType, TensorType, Type, int64, tensor
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import make_if, parts
 from rnngraph.ops.random import KEYED
-from rnngraph.passes.regions import Edit, edit_if, edit_loop
+from rnngraph.passes.tools.region_edits import Edit, edit_if, edit_loop
 
 
 class Version(NamedTuple):

@@ -13,7 +13,7 @@ from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.types import Type
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import FILLER, history_type, numbered
-from rnngraph.passes.regions import Edit, edit_if, edit_loop
+from rnngraph.passes.tools.region_edits import Edit, edit_if, edit_loop
 
 Path = tuple[int, ...]
 

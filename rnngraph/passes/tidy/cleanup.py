@@ -17,13 +17,13 @@ from rnngraph.ir.rewrite import Rule, apply_rules
 from rnngraph.ir.sizes import Dim, Expr, Symbol
 from rnngraph.ir.types import Type
 from rnngraph.ir.walk import Rebuilder, dims
-from rnngraph.passes.dce import dce
-from rnngraph.passes.edges import bridge, loosen
-from rnngraph.passes.folding import RULES, constants, kept
-from rnngraph.passes.known import array_of, cheap, clone, lists_in, pure
-from rnngraph.passes.regions import Edit, edit_if, edit_loop
-from rnngraph.passes.rename import rename
-from rnngraph.passes.retype import settled
+from rnngraph.passes.tidy.dce import dce
+from rnngraph.passes.tidy.folding import RULES, constants, kept
+from rnngraph.passes.tools.control_edges import bridge, loosen
+from rnngraph.passes.tools.region_edits import Edit, edit_if, edit_loop
+from rnngraph.passes.tools.value_facts import array_of, cheap, clone, lists_in, pure
+from rnngraph.passes.typing.retype import settled
+from rnngraph.passes.typing.substitute_sizes import rename
 
 # --- localize ----------------------------------------------------------------------------------------------------
 

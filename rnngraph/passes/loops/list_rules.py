@@ -16,11 +16,11 @@ from rnngraph.ir.sizes import symbols
 from rnngraph.ir.types import ListType, TensorType, int32
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import parts
-from rnngraph.passes.known import fixed, is_op, size_of, visible
-from rnngraph.passes.list_facts import LIKE, cotangent_rows, operand, readable, rows_of
-from rnngraph.passes.loop_pass import LoopPass
-from rnngraph.passes.positions import Position, number, of_row
-from rnngraph.passes.uses import source
+from rnngraph.passes.loops.induction import Position, number, of_row
+from rnngraph.passes.loops.list_facts import LIKE, cotangent_rows, operand, readable, rows_of
+from rnngraph.passes.loops.loop_pass import LoopPass
+from rnngraph.passes.tools.readers import source
+from rnngraph.passes.tools.value_facts import fixed, is_op, size_of, visible
 
 WRITING = ("list_write", "list_unstack", "list_scatter")
 """Ops that give a list of the length of operand 0, if that cannot grow."""

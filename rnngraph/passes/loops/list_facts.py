@@ -9,9 +9,9 @@ from __future__ import annotations
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import TensorType
-from rnngraph.passes.known import is_op, size_of
-from rnngraph.passes.positions import Position, of_row
-from rnngraph.passes.uses import Use, Uses
+from rnngraph.passes.loops.induction import Position, of_row
+from rnngraph.passes.tools.readers import Use, Uses
+from rnngraph.passes.tools.value_facts import is_op, size_of
 
 LIKE = {"list_zeros_like": 0, "list_single": 0, "list_from": 0, "list_place": 0}
 """Ops that look at the length of a list only, and the operand that it is."""

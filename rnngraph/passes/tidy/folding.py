@@ -22,8 +22,8 @@ from rnngraph.ir.op import Call
 from rnngraph.ir.rewrite import Rewriting, Rule
 from rnngraph.ir.sizes import Dim, sub
 from rnngraph.ops.shapes import nonnegative
-from rnngraph.passes.known import SMALL, array_of, fixed, is_op, is_uniform, plain, uniform
-from rnngraph.passes.trace import tracing
+from rnngraph.passes.tools.trace import tracing
+from rnngraph.passes.tools.value_facts import SMALL, array_of, fixed, is_op, is_uniform, plain, uniform
 
 Result = Value | Sequence[Value] | None
 

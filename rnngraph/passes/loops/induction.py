@@ -15,7 +15,7 @@ import numpy as np
 from rnngraph.ir.graph import Node, Value, call, constant
 from rnngraph.ir.sizes import Dim, add, mul, sub
 from rnngraph.ir.types import DType, TensorType
-from rnngraph.passes.known import SPREADING, is_op, size_of
+from rnngraph.passes.tools.value_facts import SPREADING, is_op, size_of
 
 
 class Position(NamedTuple):

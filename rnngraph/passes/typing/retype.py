@@ -18,11 +18,11 @@ from rnngraph.ir.graph import Graph, Node, Value, expands
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.walk import all_nodes, dims
 from rnngraph.passes.close.builder import ClosingBuilder, ClosingSizes
-from rnngraph.passes.close.facts import Conflict, Facts
+from rnngraph.passes.close.guards import Conflict, Facts
 from rnngraph.passes.close.sizes import Closer
-from rnngraph.passes.dce import dce
-from rnngraph.passes.known import fixed
-from rnngraph.passes.rename import renamed_attrs
+from rnngraph.passes.tidy.dce import dce
+from rnngraph.passes.tools.value_facts import fixed
+from rnngraph.passes.typing.substitute_sizes import renamed_attrs
 
 
 class _Sizes(ClosingSizes):

@@ -16,10 +16,10 @@ from rnngraph.ir.binders import executed
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import LoopParts, parts
-from rnngraph.passes.known import plain
-from rnngraph.passes.loop_pass import LoopPass
-from rnngraph.passes.regions import Edit
-from rnngraph.passes.slots import slots
+from rnngraph.passes.loops.idle_slots import idle_slots
+from rnngraph.passes.loops.loop_pass import LoopPass
+from rnngraph.passes.tools.region_edits import Edit
+from rnngraph.passes.tools.value_facts import plain
 
 FREE = ("constant", "sizes", "broadcast", "iota", "expand_dims", "squeeze", "reshape", "identity", "slice")
 """Ops that are no work: what they give is read from where it is."""
@@ -73,8 +73,8 @@ class _Outside:
 
 
 def hoist(graph: Graph) -> Graph:
-    """`graph` with steady work in front of loops, as far out as it can go; `slots` then hand it on as captures."""
+    """`graph` with steady work in front of loops, as far out as it can go; `idle_slots` then hand it on as captures."""
     while True:
-        before, graph = graph, slots(_Hoist().run(graph))
+        before, graph = graph, idle_slots(_Hoist().run(graph))
         if graph is before:
             return graph

@@ -8,7 +8,7 @@
         yield carry(%j, %w, %h1) }
     %y = list_stack %o1                                        %y is the stack
 
-Raised: what `counters`, `slots`, `lists_in_loops` and `list_rules` say in their first lines, in loops at any depth, of
+Raised: what `loop_limits`, `idle_slots`, `lists_in_loops` and `list_rules` say in their first lines, in loops at any depth, of
 any order of derivative, until nothing changes. Then types are said again (`retype`), since elements of TensorArrays are
 mostly of unknown shape and rows are not.
 
@@ -20,12 +20,12 @@ in loops that a condition may end, unless the list grows from empty.
 from __future__ import annotations
 
 from rnngraph.ir.graph import Graph
-from rnngraph.passes.cleanup import cse, fold, localize
-from rnngraph.passes.counters import counters
-from rnngraph.passes.list_rules import list_rules
-from rnngraph.passes.lists_in_loops import lists_in_loops
-from rnngraph.passes.retype import retype
-from rnngraph.passes.slots import slots
+from rnngraph.passes.loops.idle_slots import idle_slots
+from rnngraph.passes.loops.list_rules import list_rules
+from rnngraph.passes.loops.lists_in_loops import lists_in_loops
+from rnngraph.passes.loops.loop_limits import loop_limits
+from rnngraph.passes.tidy.cleanup import cse, fold, localize
+from rnngraph.passes.typing.retype import retype
 
 ROUNDS = 12
 """Sweeps before raising stops, finished or not."""
@@ -35,7 +35,7 @@ def raise_loops(graph: Graph) -> Graph:
     """`graph` with its loops in canonical form."""
     for _ in range(ROUNDS):
         before = graph
-        for step in (slots, counters, lists_in_loops, list_rules):
+        for step in (idle_slots, loop_limits, lists_in_loops, list_rules):
             graph = step(graph)
         if graph is before:
             break

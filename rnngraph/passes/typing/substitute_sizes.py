@@ -1,4 +1,4 @@
-"""rename: sizes written in other sizes, everywhere in a program. A tool of passes that find two sizes to be one.
+"""substitute_sizes: sizes written in other sizes, everywhere in a program. A tool of passes that find two sizes to be one.
 
     %m = as_size %n : i32[] = k                      %m = as_size %n : i32[] = k
     %p = as_size %n : i32[] = j         {j: k}       %p = as_size %n : i32[] = k

@@ -1,4 +1,4 @@
-"""counters: loops that count by themselves, and the limit in their condition.
+"""loop_limits: loops that count by themselves, and the limit in their condition.
 
     loop captures(%N=%n) carry(%i=%zero) while(%t) {          loop %n ... do(%t) {
         %c = less %i, %N;  yield %c                  --->         ... (%t where %i was, + the start if it is not 0)
@@ -19,10 +19,10 @@ from rnngraph.ir.sizes import maximum
 from rnngraph.ir.types import DType, int32
 from rnngraph.ir.walk import Rebuilder, all_nodes
 from rnngraph.ops.control import LoopParts, parts
-from rnngraph.passes.known import is_op, is_uniform, plain, size_of
-from rnngraph.passes.loop_pass import LoopPass
-from rnngraph.passes.positions import Position, counts, number, of_step
-from rnngraph.passes.regions import Edit
+from rnngraph.passes.loops.induction import Position, counts, number, of_step
+from rnngraph.passes.loops.loop_pass import LoopPass
+from rnngraph.passes.tools.region_edits import Edit
+from rnngraph.passes.tools.value_facts import is_op, is_uniform, plain, size_of
 
 # --- counters ----------------------------------------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ def _offset(steps: Value, start: Value, dtype: DType) -> Value:
 
 
 class _Counters(LoopPass):
-    name = "counters"
+    name = "loop_limits"
 
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """A loop without counters of its own."""
@@ -98,7 +98,7 @@ def _invariant(value: Value, fixed: Sequence[Value]) -> bool:
 
 
 class _Limits(LoopPass):
-    name = "counters"
+    name = "loop_limits"
 
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """A loop with its limit in its place."""
@@ -172,6 +172,6 @@ class _Limits(LoopPass):
         return made.results[value.index]
 
 
-def counters(graph: Graph) -> Graph:
+def loop_limits(graph: Graph) -> Graph:
     """`graph` with the step number for every counter, and limits for conditions on it."""
     return _Limits().run(_Counters().run(graph))

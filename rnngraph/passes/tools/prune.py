@@ -15,7 +15,7 @@ from rnngraph.ir.graph import Builder, Graph, Node, Target, Value
 from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import parts
-from rnngraph.passes.regions import Edit, edit_if, edit_loop
+from rnngraph.passes.tools.region_edits import Edit, edit_if, edit_loop
 
 
 def cut(graph: Graph, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value]) -> tuple[Graph, list[Node]]:

@@ -21,12 +21,12 @@ from rnngraph.ir.sizes import symbols
 from rnngraph.ir.types import ListType, TensorType
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import LoopParts, parts
-from rnngraph.passes.known import fixed, is_op, size_of
-from rnngraph.passes.list_facts import LIKE, cotangent_rows, grows, length_of, made_by, readable, rows_of, takes
-from rnngraph.passes.loop_pass import LoopPass
-from rnngraph.passes.positions import Position, flipped, of_step
-from rnngraph.passes.regions import Edit
-from rnngraph.passes.slots import steps
+from rnngraph.passes.loops.idle_slots import steps
+from rnngraph.passes.loops.induction import Position, flipped, of_step
+from rnngraph.passes.loops.list_facts import LIKE, cotangent_rows, grows, length_of, made_by, readable, rows_of, takes
+from rnngraph.passes.loops.loop_pass import LoopPass
+from rnngraph.passes.tools.region_edits import Edit
+from rnngraph.passes.tools.value_facts import fixed, is_op, size_of
 
 FORWARD = Position(1, 0)
 

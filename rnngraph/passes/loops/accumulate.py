@@ -20,10 +20,10 @@ from rnngraph.ir.sizes import symbols
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import LoopParts, parts, region_symbols
-from rnngraph.passes.folding import terms
-from rnngraph.passes.known import fixed
-from rnngraph.passes.loop_pass import LoopPass
-from rnngraph.passes.regions import Edit
+from rnngraph.passes.loops.loop_pass import LoopPass
+from rnngraph.passes.tidy.folding import terms
+from rnngraph.passes.tools.region_edits import Edit
+from rnngraph.passes.tools.value_facts import fixed
 
 
 class _Sum(NamedTuple):

@@ -1,4 +1,4 @@
-"""slots: what a loop hands round for nothing.
+"""idle_slots: what a loop hands round for nothing.
 
     carry(%w=%w0) yield carry(%w)        ->  captures(%W=%w0)                an unchanged carry
     rows(%a=%x, %b=%x)                   ->  rows(%a=%x)                     a row twice; a stack twice
@@ -20,11 +20,11 @@ from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder, dims
 from rnngraph.ops.control import LoopParts, parts
-from rnngraph.passes.known import cheap, clone, fixed, is_op, mentions, size_of, visible
-from rnngraph.passes.loop_pass import LoopPass
-from rnngraph.passes.positions import at_row, of_row, of_step, row_values, step_value
-from rnngraph.passes.regions import Edit
-from rnngraph.passes.uses import stacked
+from rnngraph.passes.loops.induction import at_row, of_row, of_step, row_values, step_value
+from rnngraph.passes.loops.loop_pass import LoopPass
+from rnngraph.passes.tools.readers import stacked
+from rnngraph.passes.tools.region_edits import Edit
+from rnngraph.passes.tools.value_facts import cheap, clone, fixed, is_op, mentions, size_of, visible
 
 Make = Callable[[], Value]
 Stacked = Callable[[Sequence[Union[Value, None]]], Union[Value, None]]
@@ -36,7 +36,7 @@ def steps(p: LoopParts) -> Dim:
 
 
 class _Slots(LoopPass):
-    name = "slots"
+    name = "idle_slots"
 
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """A loop without idle slots."""
@@ -184,6 +184,6 @@ def _repeated(rb: Rebuilder, p: LoopParts, value: Value, outer: Value) -> Value:
     return call("broadcast", call("expand_dims", new, axis=0) if value.shape else new, call("sizes", dims=outer.shape))
 
 
-def slots(graph: Graph) -> Graph:
+def idle_slots(graph: Graph) -> Graph:
     """`graph` with every loop's idle slots gone."""
     return _Slots().run(graph)

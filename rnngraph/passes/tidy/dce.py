@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.walk import all_nodes
-from rnngraph.passes.close.prune import prune
-from rnngraph.passes.edges import loosen
+from rnngraph.passes.tools.control_edges import loosen
+from rnngraph.passes.tools.prune import prune
 
 
 def _slots(graph: Graph) -> tuple[int, int, int]:

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.sizes import Dim, Expr, Symbol
 from rnngraph.ir.walk import Rebuilder, all_nodes, dims
-from rnngraph.passes.dce import dce
-from rnngraph.passes.regions import Edit, Edited, edit_loop
-from rnngraph.passes.rename import rename
-from rnngraph.passes.trace import tracing
-from rnngraph.passes.uses import Uses
+from rnngraph.passes.tidy.dce import dce
+from rnngraph.passes.tools.readers import Uses
+from rnngraph.passes.tools.region_edits import Edit, Edited, edit_loop
+from rnngraph.passes.tools.trace import tracing
+from rnngraph.passes.typing.substitute_sizes import rename
 
 Maker = Callable[[], Sequence[Value]]
 

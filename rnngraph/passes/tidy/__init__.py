@@ -1,0 +1,1 @@
+"""What makes a program shorter and changes nothing else."""
