@@ -9,19 +9,22 @@ from typing import Any as _Any
 
 _TABLE = {
     "rnngraph": "contrib errors nn train",
-    "rnngraph.frontend": "flags initializers layers losses summary",
-    "rnngraph.frontend.arranging": "invert_permutation meshgrid pad reverse reverse_sequence reverse_v2 tile",
-    "rnngraph.frontend.clip": "clip_by_average_norm clip_by_global_norm clip_by_norm clip_by_value global_norm",
-    "rnngraph.frontend.compat": "compat gfile logging",
-    "rnngraph.frontend.control": "case cond control_dependencies group no_op tuple_=tuple while_loop",
-    "rnngraph.frontend.convert": "constant convert_to_tensor register_tensor_conversion_function",
-    "rnngraph.frontend.creation": (
+    "rnngraph.frontend.scripts": "flags summary",
+    "rnngraph.frontend.variables": "initializers",
+    "rnngraph.frontend.layers": "layers",
+    "rnngraph.frontend.nn": "losses",
+    "rnngraph.frontend.array.reorder": "invert_permutation meshgrid pad reverse reverse_sequence reverse_v2 tile",
+    "rnngraph.frontend.math.clip": "clip_by_average_norm clip_by_global_norm clip_by_norm clip_by_value global_norm",
+    "rnngraph.frontend.framework.compat": "compat gfile logging",
+    "rnngraph.frontend.flow.control": "case cond control_dependencies group no_op tuple_=tuple while_loop",
+    "rnngraph.frontend.framework.convert": "constant convert_to_tensor register_tensor_conversion_function",
+    "rnngraph.frontend.array.creation": (
         "fill lin_space linspace one_hot ones ones_like placeholder placeholder_with_default range sequence_mask "
         "zeros zeros_like"
     ),
-    "rnngraph.frontend.default_graph":
+    "rnngraph.frontend.framework.default_graph":
         "add_to_collection add_to_collections colocate_with container device get_collection get_collection_ref",
-    "rnngraph.frontend.elementwise": (
+    "rnngraph.frontend.math.elementwise": (
         "abs accumulate_n acos add add_n asin atan cast ceil cos cosh div divide equal erf erfc exp expm1 floor "
         "floor_div floordiv floormod greater greater_equal is_finite is_inf is_nan less less_equal log log1p "
         "log_sigmoid logical_and logical_not logical_or logical_xor maximum minimum mod multiply negative "
@@ -29,56 +32,56 @@ _TABLE = {
         "square squared_difference subtract tan tanh to_double to_float to_int32 to_int64 truediv truncatediv "
         "truncatemod"
     ),
-    "rnngraph.frontend.flags": "app",
-    "rnngraph.frontend.functional": "foldl foldr map_fn scan",
-    "rnngraph.frontend.gathering": (
+    "rnngraph.frontend.scripts.flags": "app",
+    "rnngraph.frontend.flow.functional": "foldl foldr map_fn scan",
+    "rnngraph.frontend.array.gathering": (
         "boolean_mask dynamic_partition dynamic_stitch gather gather_nd scatter_nd sparse_to_dense unique "
         "unique_with_counts where"
     ),
-    "rnngraph.frontend.gradients": "AggregationMethod NoGradient NotDifferentiable RegisterGradient gradients hessians",
-    "rnngraph.frontend.graph": "Graph Operation Tensor get_default_graph get_default_session reset_default_graph",
-    "rnngraph.frontend.indexed_slices": "IndexedSlices IndexedSlicesValue",
-    "rnngraph.frontend.initializers": (
+    "rnngraph.frontend.flow.gradients": "AggregationMethod NoGradient NotDifferentiable RegisterGradient gradients hessians",
+    "rnngraph.frontend.framework.graph": "Graph Operation Tensor get_default_graph get_default_session reset_default_graph",
+    "rnngraph.frontend.framework.indexed_slices": "IndexedSlices IndexedSlicesValue",
+    "rnngraph.frontend.variables.initializers": (
         "constant_initializer glorot_normal_initializer glorot_uniform_initializer ones_initializer "
         "orthogonal_initializer random_normal_initializer random_uniform_initializer truncated_normal_initializer "
         "uniform_unit_scaling_initializer variance_scaling_initializer zeros_initializer"
     ),
-    "rnngraph.frontend.keys": "GraphKeys",
-    "rnngraph.frontend.linalg": (
+    "rnngraph.frontend.framework.keys": "GraphKeys",
+    "rnngraph.frontend.math.linalg": (
         "diag diag_part einsum eye matmul matrix_band_part matrix_diag matrix_diag_part matrix_set_diag "
         "matrix_transpose qr tensordot trace"
     ),
-    "rnngraph.frontend.random_ops":
+    "rnngraph.frontend.math.random_ops":
         "multinomial random_crop random_normal random_shuffle random_uniform set_random_seed truncated_normal",
-    "rnngraph.frontend.reduce": (
+    "rnngraph.frontend.math.reduce": (
         "arg_max arg_min argmax argmin count_nonzero cumprod cumsum norm reduce_all reduce_any reduce_logsumexp "
         "reduce_max reduce_mean reduce_min reduce_prod reduce_sum segment_sum unsorted_segment_sum"
     ),
-    "rnngraph.frontend.scope": (
+    "rnngraph.frontend.framework.scope": (
         "AUTO_REUSE VariableScope get_local_variable get_variable get_variable_scope name_scope no_regularizer "
         "op_scope variable_op_scope variable_scope"
     ),
-    "rnngraph.frontend.script_ops": "Print py_func",
-    "rnngraph.frontend.shapes": "Dimension TensorShape",
-    "rnngraph.frontend.shaping": (
+    "rnngraph.frontend.scripts.script_ops": "Print py_func",
+    "rnngraph.frontend.framework.shapes": "Dimension TensorShape",
+    "rnngraph.frontend.array.reshape": (
         "broadcast_dynamic_shape broadcast_static_shape concat expand_dims identity identity_n parallel_stack "
         "rank reshape shape shape_n size split squeeze stack stop_gradient transpose unstack"
     ),
-    "rnngraph.frontend.slicing": "slice strided_slice",
-    "rnngraph.frontend.state_ops": (
+    "rnngraph.frontend.array.slicing": "slice strided_slice",
+    "rnngraph.frontend.variables.state_ops": (
         "assign assign_add assign_sub count_up_to is_variable_initialized scatter_add scatter_div scatter_mul "
         "scatter_nd_add scatter_nd_sub scatter_nd_update scatter_sub scatter_update"
     ),
-    "rnngraph.frontend.template": "make_template",
-    "rnngraph.frontend.tensor_array": "TensorArray",
-    "rnngraph.frontend.variable": "Variable",
-    "rnngraph.frontend.variable_sets": (
+    "rnngraph.frontend.framework.template": "make_template",
+    "rnngraph.frontend.flow.tensor_array": "TensorArray",
+    "rnngraph.frontend.variables.variable": "Variable",
+    "rnngraph.frontend.variables.variable_sets": (
         "all_variables assert_variables_initialized global_variables global_variables_initializer "
         "initialize_all_variables initialize_local_variables initialize_variables local_variables "
         "local_variables_initializer model_variables moving_average_variables report_uninitialized_variables "
         "trainable_variables variables_initializer"
     ),
-    "rnngraph.frontend.verify_ops": (
+    "rnngraph.frontend.math.verify_ops": (
         "Assert assert_equal assert_greater assert_greater_equal assert_integer assert_less assert_less_equal "
         "assert_negative assert_non_negative assert_non_positive assert_positive assert_rank assert_rank_at_least "
         "assert_type check_numerics is_non_decreasing is_numeric_tensor is_strictly_increasing "
@@ -91,7 +94,10 @@ _TABLE = {
     "rnngraph.session": "ConfigProto GPUOptions InteractiveSession Session",
 }
 """Module -> the names it gives."""
-_FILLERS = ("rnngraph.ops", "rnngraph.frontend.operators", "rnngraph.frontend.slicing", "rnngraph.frontend.variable_store")
+_FILLERS = (
+    "rnngraph.ops", "rnngraph.frontend.framework.operators",
+    "rnngraph.frontend.array.slicing", "rnngraph.frontend.variables.variable_store",
+)
 """Modules that fill tables when they are imported: the ops, tensors' operators, get_variable."""
 
 for _module in _FILLERS:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnngraph import backends
-from rnngraph.frontend import compat
-from rnngraph.frontend.graph import Graph
+from rnngraph.frontend.framework import compat
+from rnngraph.frontend.framework.graph import Graph
 from rnngraph.ir.graph import Node, Target, Value
 from rnngraph.locks import ForkLock
 from rnngraph.passes.close.driver import Closed, Opened, bind, close, counts, open_part

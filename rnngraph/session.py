@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from rnngraph import errors
-from rnngraph.frontend.fetches import Feeds, Fetches
-from rnngraph.frontend.graph import Graph, get_default_graph, sessions
-from rnngraph.frontend.names import op_type
+from rnngraph.frontend.framework.fetches import Feeds, Fetches
+from rnngraph.frontend.framework.graph import Graph, get_default_graph, sessions
+from rnngraph.frontend.framework.names import op_type
 from rnngraph.ir.graph import Node, Target, Value
 from rnngraph.ir.op import Effect
 from rnngraph.ir.types import RefType

@@ -52,8 +52,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "train": (("rnngraph/frontend/train",), (
         f"{FRONTEND}/test_optimizers.py", f"{FRONTEND}/test_saver.py", f"{FRONTEND}/test_checkpoint_damage.py",
         f"{FRONTEND}/test_checkpoint_kills.py")),
-    "control": (("rnngraph/frontend/control.py", "rnngraph/frontend/functional.py", "rnngraph/frontend/tensor_array.py",
-                 "rnngraph/frontend/regions.py", "rnngraph/frontend/rnn"), (
+    "control": (("rnngraph/frontend/flow", "rnngraph/frontend/rnn"), (
         API, f"{PROGRAMS}/test_control_flow.py", FRONTEND, "tests/test_golden.py")),
 }
 """Room -> its files (a folder stands for the modules right in it, `rnn` for all), and its tests, the quick ones first."""
@@ -176,7 +175,7 @@ EQUAL: dict[str, str] = {
     "rnngraph/autodiff/mirror.py: `path not in self.by_path` -> `True`": "cost only: the same rows once more",
     "rnngraph/frontend/rnn/legacy_attention.py: `self.states.shape[0].value is None` -> `True`":
         "cost only: the batch is asked for when it runs",
-    "rnngraph/frontend/tensor_array.py: `lengths.dtype != int64` -> `lengths.dtype == int64`":
+    "rnngraph/frontend/flow/tensor_array.py: `lengths.dtype != int64` -> `lengths.dtype == int64`":
         "lengths of any integer dtype do; TensorFlow's graph has the cast",
     "rnngraph/lowering/lower.py: `not isinstance(rows, int) or rows > FEW or (self.parent is not None an` -> `True`":
         "cost only: all matrices are packed",

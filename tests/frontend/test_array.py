@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 import rnngraph.ops  # noqa: F401  (fills the op table)
-from rnngraph.frontend import array, math
-from rnngraph.frontend.convert import constant
-from rnngraph.frontend.graph import Graph, Tensor
-from rnngraph.frontend.shapes import TensorShape
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework.convert import constant
+from rnngraph.frontend.framework.graph import Graph, Tensor
+from rnngraph.frontend.framework.shapes import TensorShape
+from rnngraph.frontend.math import math_ops as math
 from rnngraph.ir.types import bool_, float32, float64, int32, int64
 from rnngraph.session import Session
 

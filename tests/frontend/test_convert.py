@@ -9,10 +9,14 @@ import numpy as np
 import pytest
 
 import rnngraph.ops  # noqa: F401  (fills the op table)
-from rnngraph.frontend import array, convert, math, script_ops, verify_ops
-from rnngraph.frontend.graph import Graph, Tensor
-from rnngraph.frontend.indexed_slices import IndexedSlices, convert_to_tensor_or_indexed_slices
-from rnngraph.frontend.shapes import Dimension, TensorShape
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework import convert
+from rnngraph.frontend.framework.graph import Graph, Tensor
+from rnngraph.frontend.framework.indexed_slices import IndexedSlices, convert_to_tensor_or_indexed_slices
+from rnngraph.frontend.framework.shapes import Dimension, TensorShape
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.math import verify_ops
+from rnngraph.frontend.scripts import script_ops
 from rnngraph.ir.types import bool_, complex128, float32, float64, int32, int64, string, uint8
 from rnngraph.session import Session
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import rnngraph as tf
-from rnngraph.frontend.layers_base import InputSpec, Layer, snake_case
+from rnngraph.frontend.layers.layers_base import InputSpec, Layer, snake_case
 
 
 class Scale(Layer):

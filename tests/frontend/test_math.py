@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 import rnngraph.ops  # noqa: F401  (fills the op table)
-from rnngraph.frontend import array, clip, math, random_ops
-from rnngraph.frontend.convert import constant
-from rnngraph.frontend.graph import Graph, Tensor
-from rnngraph.frontend.indexed_slices import IndexedSlices
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework.convert import constant
+from rnngraph.frontend.framework.graph import Graph, Tensor
+from rnngraph.frontend.framework.indexed_slices import IndexedSlices
+from rnngraph.frontend.math import clip, random_ops
+from rnngraph.frontend.math import math_ops as math
 from rnngraph.ir.types import bool_, float32, float64, int32, int64, uint8
 from rnngraph.session import Session
 

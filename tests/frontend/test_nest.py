@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnngraph.frontend import nest, shapes
+from rnngraph.frontend.framework import nest, shapes
 
 Pair = namedtuple("Pair", "a b")
 Twin = namedtuple("Twin", "a b")

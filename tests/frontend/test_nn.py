@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 import rnngraph.ops  # noqa: F401  (fills the op table)
-from rnngraph.frontend import array, losses, math, nn_ops
-from rnngraph.frontend.convert import constant
-from rnngraph.frontend.graph import Graph, Tensor
-from rnngraph.frontend.keys import GraphKeys
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework.convert import constant
+from rnngraph.frontend.framework.graph import Graph, Tensor
+from rnngraph.frontend.framework.keys import GraphKeys
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.nn import losses, nn_ops
 from rnngraph.ir.types import float16, float32, int32, int64
 from rnngraph.session import Session
 

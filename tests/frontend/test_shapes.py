@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rnngraph.frontend.shapes import (
+from rnngraph.frontend.framework.shapes import (
     Dimension,
     TensorShape,
     as_dimension,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import rnngraph as tf
-from rnngraph.frontend.regions import counted_loop
+from rnngraph.frontend.flow.bodies import counted_loop
 
 Pair = collections.namedtuple("Pair", "a b")
 InvalidArgument = tf.errors.InvalidArgumentError

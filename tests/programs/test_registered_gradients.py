@@ -87,7 +87,7 @@ def test_a_function_of_inputs_and_outputs(sess: Any, what: str) -> None:
 @pytest.mark.parametrize("registry", ["others", "none"])
 def test_a_name_that_nothing_is_registered_under(sess: Any, registry: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if registry == "none":
-        monkeypatch.setattr("rnngraph.frontend.gradients._registry", {})
+        monkeypatch.setattr("rnngraph.frontend.flow.gradients._registry", {})
     x = tf.placeholder(tf.float32, [3])
     with tf.get_default_graph().gradient_override_map({"Tanh": "TestNobody"}):
         y = tf.map_fn(tf.tanh, x)

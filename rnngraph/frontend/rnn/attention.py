@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rnngraph.frontend import array, compat, math, nest, nn_ops
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework import compat, nest
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import get_variable, variable_scope
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.nn import nn_ops
 from rnngraph.frontend.rnn.cell import RNNCell, like_cell
 from rnngraph.frontend.rnn.linear import Linear, as_tensor, depth_of
-from rnngraph.frontend.scope import get_variable, variable_scope
 
 
 def attend(memory: Tensor, features: Any, query: Any, v: Any) -> Any:

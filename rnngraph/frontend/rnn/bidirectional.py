@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rnngraph.frontend import array, convert, nest
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework import convert, nest
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import VariableScope, variable_scope
 from rnngraph.frontend.rnn.cell import check_cell
 from rnngraph.frontend.rnn.dynamic import dynamic_rnn, input_leaves
-from rnngraph.frontend.scope import VariableScope, variable_scope
 
 
 def _reversed(tree: Nest, lengths: Tensor | None, time_major: bool) -> Nest:

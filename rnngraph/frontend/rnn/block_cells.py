@@ -12,15 +12,20 @@ from collections.abc import Sequence
 from numbers import Integral
 from typing import Any
 
-from rnngraph.frontend import array, clip, convert, initializers, math, nest, nn_ops
-from rnngraph.frontend.expect import expect
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework import convert, nest
+from rnngraph.frontend.framework.expect import expect
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import VariableScope, get_variable, variable_scope
+from rnngraph.frontend.math import clip
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.nn import nn_ops
 from rnngraph.frontend.rnn.cell import LSTMStateTuple, RNNCell
 from rnngraph.frontend.rnn.dynamic import dynamic_rnn
 from rnngraph.frontend.rnn.fused import FusedRNNCell
 from rnngraph.frontend.rnn.linear import as_tensor, depth_of
-from rnngraph.frontend.scope import VariableScope, get_variable, variable_scope
+from rnngraph.frontend.variables import initializers
 
 
 def _clipped(x: Any, limit: float) -> Any:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from rnngraph.frontend import array, convert, nest
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.layers_base import Layer
-from rnngraph.frontend.make import known_int
-from rnngraph.frontend.nest import Nest
-from rnngraph.frontend.scope import get_variable_scope, name_scope, variable_scope
-from rnngraph.frontend.shapes import TensorShape, as_shape
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework import convert, nest
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.make import known_int
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import get_variable_scope, name_scope, variable_scope
+from rnngraph.frontend.framework.shapes import TensorShape, as_shape
+from rnngraph.frontend.layers.layers_base import Layer
 from rnngraph.ir.types import DType, as_dtype
 
 _T = TypeVar("_T")

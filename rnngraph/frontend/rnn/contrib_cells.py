@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rnngraph.frontend import array, math, nn_ops
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.initializers import zeros_initializer
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.scope import get_variable, get_variable_scope, variable_scope
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.nn import nn_ops
 from rnngraph.frontend.rnn.cell import LSTMStateTuple, RNNCell
 from rnngraph.frontend.rnn.core_cells import check_projection, pair_of
 from rnngraph.frontend.rnn.linear import Linear, as_tensor, depth_of
-from rnngraph.frontend.scope import get_variable, get_variable_scope, variable_scope
+from rnngraph.frontend.variables.initializers import zeros_initializer
 
 Activation = Callable[[Any], Any]
 

@@ -9,13 +9,18 @@ import math as numbers
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rnngraph.frontend import array, clip, compat, initializers, math, nn_ops
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework import compat
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import get_variable, get_variable_scope, name_scope, variable_scope
+from rnngraph.frontend.math import clip
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.nn import nn_ops
 from rnngraph.frontend.rnn.cell import LSTMStateTuple, RNNCell
 from rnngraph.frontend.rnn.core_cells import check_projection, pair_of
 from rnngraph.frontend.rnn.linear import Linear, as_tensor, cut, depth_of
-from rnngraph.frontend.scope import get_variable, get_variable_scope, name_scope, variable_scope
+from rnngraph.frontend.variables import initializers
 
 Activation = Callable[[Any], Any]
 

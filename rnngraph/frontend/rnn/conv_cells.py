@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rnngraph.frontend import array, initializers, math
-from rnngraph.frontend.graph import Tensor
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.scope import get_variable
+from rnngraph.frontend.framework.shapes import TensorShape
+from rnngraph.frontend.math import math_ops as math
 from rnngraph.frontend.rnn.cell import LSTMStateTuple, RNNCell
 from rnngraph.frontend.rnn.core_cells import pair_of
 from rnngraph.frontend.rnn.linear import as_tensor
-from rnngraph.frontend.scope import get_variable
-from rnngraph.frontend.shapes import TensorShape
+from rnngraph.frontend.variables import initializers
 
 
 def same_convolution(x: Tensor, kernel: Any) -> Any:

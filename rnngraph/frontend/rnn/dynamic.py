@@ -11,9 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rnngraph.frontend import array, control, convert, math, nest
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.flow import control
+from rnngraph.frontend.flow.tensor_array import TensorArray
+from rnngraph.frontend.framework import convert, nest
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import VariableScope, variable_scope
+from rnngraph.frontend.framework.shapes import TensorShape
+from rnngraph.frontend.math import math_ops as math
 from rnngraph.frontend.rnn.cell import check_cell, size_shape
 from rnngraph.frontend.rnn.steps import (
     check_depth,
@@ -29,9 +35,6 @@ from rnngraph.frontend.rnn.steps import (
     state_tensors,
     zero_outputs,
 )
-from rnngraph.frontend.scope import VariableScope, variable_scope
-from rnngraph.frontend.shapes import TensorShape
-from rnngraph.frontend.tensor_array import TensorArray
 from rnngraph.ir.types import DType
 
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from rnngraph.frontend import array
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import VariableScope
 from rnngraph.frontend.rnn.cell import check_cell
 from rnngraph.frontend.rnn.dynamic import dynamic_rnn
 from rnngraph.frontend.rnn.linear import as_tensor
 from rnngraph.frontend.rnn.static import static_rnn
-from rnngraph.frontend.scope import VariableScope
 
 
 class FusedRNNCell:

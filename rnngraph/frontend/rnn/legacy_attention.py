@@ -9,10 +9,13 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rnngraph.frontend import array, convert, nest, nn_ops
-from rnngraph.frontend.expect import shown
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework import convert, nest
+from rnngraph.frontend.framework.expect import shown
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import get_variable, get_variable_scope, name_scope, variable_scope
+from rnngraph.frontend.nn import nn_ops
 from rnngraph.frontend.rnn.attention import attend, project_rows
 from rnngraph.frontend.rnn.cell import check_cell
 from rnngraph.frontend.rnn.contrib_wrappers import EmbeddingWrapper, OutputProjectionWrapper
@@ -21,8 +24,7 @@ from rnngraph.frontend.rnn.legacy_embedding import Decoded, Projection, check_pr
 from rnngraph.frontend.rnn.linear import as_tensor, depth_of, linear
 from rnngraph.frontend.rnn.losses import sequence_loss, sequence_loss_by_example
 from rnngraph.frontend.rnn.static import static_rnn
-from rnngraph.frontend.scope import get_variable, get_variable_scope, name_scope, variable_scope
-from rnngraph.frontend.variable import Variable
+from rnngraph.frontend.variables.variable import Variable
 
 
 def _check_attention(decoder_inputs: Sequence[Any], num_heads: int, attention_states: Tensor) -> None:

@@ -10,9 +10,9 @@ import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import VariableScope, get_variable_scope, variable_scope
 from rnngraph.frontend.rnn.static import static_rnn
-from rnngraph.frontend.scope import VariableScope, get_variable_scope, variable_scope
 from rnngraph.ir.types import float32
 
 Scope = str | VariableScope | None

@@ -9,15 +9,19 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rnngraph.frontend import array, control, convert, math, nest, nn_ops
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.flow import control
+from rnngraph.frontend.framework import convert, nest
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import get_variable, get_variable_scope, variable_scope
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.nn import nn_ops
 from rnngraph.frontend.rnn.cell import RNNCell
 from rnngraph.frontend.rnn.contrib_wrappers import EmbeddingWrapper, OutputProjectionWrapper
 from rnngraph.frontend.rnn.legacy_decoders import LoopFunction, Scope, rnn_decoder, tied_rnn_seq2seq
 from rnngraph.frontend.rnn.static import static_rnn
-from rnngraph.frontend.scope import get_variable, get_variable_scope, variable_scope
-from rnngraph.frontend.variable import Variable
+from rnngraph.frontend.variables.variable import Variable
 
 Projection = tuple[Any, Any] | None
 Decoded = tuple[list[Any], Any]

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rnngraph.frontend import array, convert, initializers, math, nest, nn_ops
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.scope import get_variable, get_variable_scope, variable_scope
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework import convert, nest
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.scope import get_variable, get_variable_scope, variable_scope
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.nn import nn_ops
+from rnngraph.frontend.variables import initializers
 from rnngraph.ir.types import DType
 
 

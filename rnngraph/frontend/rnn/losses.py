@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rnngraph.frontend import array, convert, math, nn_ops
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.scope import name_scope
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework import convert
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.scope import name_scope
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.nn import nn_ops
 
 LossFunction = Callable[..., Any] | None
 

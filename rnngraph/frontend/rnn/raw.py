@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from rnngraph.frontend import array, control, convert, math, nest
-from rnngraph.frontend.graph import Tensor
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.flow import control
+from rnngraph.frontend.flow.tensor_array import TensorArray
+from rnngraph.frontend.framework import convert, nest
+from rnngraph.frontend.framework.graph import Tensor
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import VariableScope, variable_scope
+from rnngraph.frontend.framework.shapes import Dimension, TensorShape
+from rnngraph.frontend.math import math_ops as math
 from rnngraph.frontend.rnn.cell import check_cell, zeros_of
 from rnngraph.frontend.rnn.steps import common_dtype, scalar_int, state_tensors
-from rnngraph.frontend.scope import VariableScope, variable_scope
-from rnngraph.frontend.shapes import Dimension, TensorShape
-from rnngraph.frontend.tensor_array import TensorArray
 
 LoopFunction = Callable[[Any, Any, Any, Any], tuple[Any, Any, Any, Any, Any]]
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rnngraph.frontend import array, convert, math, nest
-from rnngraph.frontend.expect import shown
-from rnngraph.frontend.graph import Tensor, get_default_graph
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework import convert, nest
+from rnngraph.frontend.framework.expect import shown
+from rnngraph.frontend.framework.graph import Tensor, get_default_graph
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import VariableScope, variable_scope
+from rnngraph.frontend.framework.shapes import Dimension
+from rnngraph.frontend.math import math_ops as math
 from rnngraph.frontend.rnn.bidirectional import check_layers
 from rnngraph.frontend.rnn.cell import check_cell
 from rnngraph.frontend.rnn.linear import as_tensor
@@ -27,8 +31,6 @@ from rnngraph.frontend.rnn.steps import (
     state_tensors,
     zero_outputs,
 )
-from rnngraph.frontend.scope import VariableScope, variable_scope
-from rnngraph.frontend.shapes import Dimension
 from rnngraph.ir.types import int32
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rnngraph.frontend import array, control, convert, math, nest, verify_ops
-from rnngraph.frontend.graph import Tensor, get_default_graph
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.flow import control
+from rnngraph.frontend.flow.tensor_array import TensorArray
+from rnngraph.frontend.framework import convert, nest
+from rnngraph.frontend.framework.graph import Tensor, get_default_graph
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.shapes import Dimension
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.math import verify_ops
 from rnngraph.frontend.rnn.cell import zeros_of
-from rnngraph.frontend.shapes import Dimension
-from rnngraph.frontend.tensor_array import TensorArray
 from rnngraph.ir.types import DType, as_dtype, int32
 
 

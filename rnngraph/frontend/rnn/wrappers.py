@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.frontend import convert, math, nest, nn_ops, random_ops
-from rnngraph.frontend.graph import Tensor, get_default_graph
-from rnngraph.frontend.nest import Nest
+from rnngraph.frontend.flow.tensor_array import TensorArray
+from rnngraph.frontend.framework import convert, nest
+from rnngraph.frontend.framework.graph import Tensor, get_default_graph
+from rnngraph.frontend.framework.nest import Nest
+from rnngraph.frontend.framework.scope import name_scope
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.math import random_ops
+from rnngraph.frontend.nn import nn_ops
 from rnngraph.frontend.rnn.cell import LSTMStateTuple, WrapperCell, check_wrapped, size_shape
-from rnngraph.frontend.scope import name_scope
-from rnngraph.frontend.tensor_array import TensorArray
 from rnngraph.ir.types import as_dtype
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rnngraph.frontend import array, math
-from rnngraph.frontend.control import group
-from rnngraph.frontend.convert import convert_to_tensor
-from rnngraph.frontend.graph import Graph, Operation, Tensor
-from rnngraph.frontend.indexed_slices import IndexedSlices
-from rnngraph.frontend.initializers import ones_initializer
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.flow.control import group
+from rnngraph.frontend.framework.convert import convert_to_tensor
+from rnngraph.frontend.framework.graph import Graph, Operation, Tensor
+from rnngraph.frontend.framework.indexed_slices import IndexedSlices
+from rnngraph.frontend.math import math_ops as math
 from rnngraph.frontend.train.optimizer import Optimizer, as_dtype_of, rows_of, summed, summed_rows
-from rnngraph.frontend.variable import Variable, assign, assign_sub, scatter_update
+from rnngraph.frontend.variables.initializers import ones_initializer
+from rnngraph.frontend.variables.variable import Variable, assign, assign_sub, scatter_update
 
 
 class _Elementwise(Optimizer):

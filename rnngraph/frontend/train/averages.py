@@ -6,16 +6,16 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from rnngraph.frontend import math
-from rnngraph.frontend.control import group
-from rnngraph.frontend.convert import convert_to_tensor
-from rnngraph.frontend.expect import expect_all
-from rnngraph.frontend.graph import Operation, get_default_graph
-from rnngraph.frontend.initializers import zeros_initializer
-from rnngraph.frontend.keys import GraphKeys
-from rnngraph.frontend.scope import name_scope
+from rnngraph.frontend.flow.control import group
+from rnngraph.frontend.framework.convert import convert_to_tensor
+from rnngraph.frontend.framework.expect import expect_all
+from rnngraph.frontend.framework.graph import Operation, get_default_graph
+from rnngraph.frontend.framework.keys import GraphKeys
+from rnngraph.frontend.framework.scope import name_scope
+from rnngraph.frontend.math import math_ops as math
 from rnngraph.frontend.train.optimizer import make_slot
-from rnngraph.frontend.variable import Variable, assign_sub, moving_average_variables, trainable_variables
+from rnngraph.frontend.variables.initializers import zeros_initializer
+from rnngraph.frontend.variables.variable import Variable, assign_sub, moving_average_variables, trainable_variables
 from rnngraph.ir.types import float16, float32, float64
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnngraph.errors import NotFoundError
-from rnngraph.frontend.expect import expect
+from rnngraph.frontend.framework.expect import expect
 from rnngraph.frontend.train.files import write_atomically
 from rnngraph.frontend.train.tensors import ArrayFile
 from rnngraph.ir.types import DType

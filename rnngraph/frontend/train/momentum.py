@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rnngraph.frontend.control import group
-from rnngraph.frontend.convert import convert_to_tensor
-from rnngraph.frontend.graph import Operation, Tensor
-from rnngraph.frontend.indexed_slices import IndexedSlices
+from rnngraph.frontend.flow.control import group
+from rnngraph.frontend.framework.convert import convert_to_tensor
+from rnngraph.frontend.framework.graph import Operation, Tensor
+from rnngraph.frontend.framework.indexed_slices import IndexedSlices
 from rnngraph.frontend.train.optimizer import Optimizer, as_dtype_of, rows_of, summed_rows
-from rnngraph.frontend.variable import Variable, assign, assign_sub, scatter_sub, scatter_update
+from rnngraph.frontend.variables.variable import Variable, assign, assign_sub, scatter_sub, scatter_update
 
 
 class GradientDescentOptimizer(Optimizer):

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from rnngraph.frontend import array, control, math, nest
-from rnngraph.frontend.convert import convert_to_tensor
-from rnngraph.frontend.gradients import gradients
-from rnngraph.frontend.graph import Operation, Tensor, emit, emit_op
-from rnngraph.frontend.indexed_slices import IndexedSlices
-from rnngraph.frontend.initializers import constant_initializer, zeros_initializer
-from rnngraph.frontend.keys import GraphKeys
-from rnngraph.frontend.scope import get_variable, name_scope, no_regularizer, variable_scope
-from rnngraph.frontend.variable import Variable, assign_add, trainable_variables
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.flow import control
+from rnngraph.frontend.flow.gradients import gradients
+from rnngraph.frontend.framework import nest
+from rnngraph.frontend.framework.convert import convert_to_tensor
+from rnngraph.frontend.framework.graph import Operation, Tensor, emit, emit_op
+from rnngraph.frontend.framework.indexed_slices import IndexedSlices
+from rnngraph.frontend.framework.keys import GraphKeys
+from rnngraph.frontend.framework.scope import get_variable, name_scope, no_regularizer, variable_scope
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.variables.initializers import constant_initializer, zeros_initializer
+from rnngraph.frontend.variables.variable import Variable, assign_add, trainable_variables
 from rnngraph.ir.types import DType, float16, float32, float64
 
 Gradient = Tensor | IndexedSlices

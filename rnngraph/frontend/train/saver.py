@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from rnngraph.errors import InvalidArgumentError
-from rnngraph.frontend.graph import Tensor, get_default_graph
-from rnngraph.frontend.keys import GraphKeys
+from rnngraph.frontend.framework.graph import Tensor, get_default_graph
+from rnngraph.frontend.framework.keys import GraphKeys
 from rnngraph.frontend.train.checkpoint import (
     SUFFIX,
     CheckpointReader,
@@ -21,7 +21,7 @@ from rnngraph.frontend.train.checkpoint import (
 )
 from rnngraph.frontend.train.kept import Kept, clear_drafts
 from rnngraph.frontend.train.tensors import write_arrays
-from rnngraph.frontend.variable import Variable, global_variables, variables_by_key
+from rnngraph.frontend.variables.variable import Variable, global_variables, variables_by_key
 
 
 class Saver:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from rnngraph.frontend import array, math
-from rnngraph.frontend.convert import convert_to_tensor
-from rnngraph.frontend.expect import expect, shown
-from rnngraph.frontend.graph import Graph, Tensor, get_default_graph
-from rnngraph.frontend.initializers import zeros_initializer
-from rnngraph.frontend.keys import GraphKeys
-from rnngraph.frontend.scope import get_variable, name_scope
-from rnngraph.frontend.variable import Variable
+from rnngraph.frontend.array import array_ops as array
+from rnngraph.frontend.framework.convert import convert_to_tensor
+from rnngraph.frontend.framework.expect import expect, shown
+from rnngraph.frontend.framework.graph import Graph, Tensor, get_default_graph
+from rnngraph.frontend.framework.keys import GraphKeys
+from rnngraph.frontend.framework.scope import get_variable, name_scope
+from rnngraph.frontend.math import math_ops as math
+from rnngraph.frontend.variables.initializers import zeros_initializer
+from rnngraph.frontend.variables.variable import Variable
 from rnngraph.ir.types import DType, int32, int64
 
 # --- decay -----------------------------------------------------------------------------------------------------------

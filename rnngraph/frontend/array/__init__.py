@@ -1,0 +1,1 @@
+"""Ops that say where elements are."""

@@ -1,0 +1,1 @@
+"""What everything stands on: graphs, tensors, names, scopes, shapes, conversion."""

@@ -1,0 +1,1 @@
+"""What scripts bring besides graphs: flags, summaries, Python functions."""
