@@ -24,12 +24,13 @@ _TABLE = {
     ),
     "rnngraph.frontend.framework.default_graph":
         "add_to_collection add_to_collections colocate_with container device get_collection get_collection_ref",
+    "rnngraph.frontend.framework.casts": "cast to_double to_float to_int32 to_int64",
     "rnngraph.frontend.math.elementwise": (
-        "abs accumulate_n acos add add_n asin atan cast ceil cos cosh div divide equal erf erfc exp expm1 floor "
+        "abs accumulate_n acos add add_n asin atan ceil cos cosh div divide equal erf erfc exp expm1 floor "
         "floor_div floordiv floormod greater greater_equal is_finite is_inf is_nan less less_equal log log1p "
         "log_sigmoid logical_and logical_not logical_or logical_xor maximum minimum mod multiply negative "
         "not_equal pow realdiv reciprocal rint round rsqrt saturate_cast scalar_mul sigmoid sign sin sinh sqrt "
-        "square squared_difference subtract tan tanh to_double to_float to_int32 to_int64 truediv truncatediv "
+        "square squared_difference subtract tan tanh truediv truncatediv "
         "truncatemod"
     ),
     "rnngraph.frontend.scripts.flags": "app",
@@ -95,7 +96,7 @@ _TABLE = {
 }
 """Module -> the names it gives."""
 _FILLERS = (
-    "rnngraph.ops", "rnngraph.frontend.framework.operators",
+    "rnngraph.ops", "rnngraph.frontend.math.operators",
     "rnngraph.frontend.array.slicing", "rnngraph.frontend.variables.variable_store",
 )
 """Modules that fill tables when they are imported: the ops, tensors' operators, get_variable."""

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from rnngraph.frontend.framework.casts import cast
 from rnngraph.frontend.framework.convert import constant_of, constant_value, convert_to_tensor, has_tensors, op_scope
 from rnngraph.frontend.framework.graph import Tensor, emit, get_default_graph
 from rnngraph.frontend.framework.make import argument, hidden, hidden_constant, int_argument, known_int
 from rnngraph.frontend.framework.shapes import TensorShape, as_shape
-from rnngraph.frontend.math.elementwise import cast
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import DType, TensorType, as_dtype, bool_, float32, float64, int32, int64
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 from rnngraph.ir.graph import Frame
+
 _PACKAGE = str(Path(__file__).absolute().parents[2]) + os.sep
 _STANDARD = sysconfig.get_path("stdlib") + os.sep
 _SCRIPTS = sysconfig.get_path("scripts") + os.sep

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from rnngraph.frontend.array.reshape import identity, size, stack
+from rnngraph.frontend.framework.casts import cast
 from rnngraph.frontend.framework.convert import constant, convert_to_tensor, op_scope
 from rnngraph.frontend.framework.graph import Tensor, emit
 from rnngraph.frontend.framework.indexed_slices import IndexedSlices, convert_to_tensor_or_indexed_slices
 from rnngraph.frontend.framework.make import hidden, hidden_constant
-from rnngraph.frontend.math.elementwise import cast, maximum, minimum, rsqrt, sqrt
+from rnngraph.frontend.math.elementwise import maximum, minimum, rsqrt, sqrt
 from rnngraph.frontend.math.reduce import reduce_sum
 from rnngraph.ir.types import float32
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from rnngraph.frontend.array.creation import lin_space, linspace, range, sequence_mask
-from rnngraph.frontend.framework import operators
+from rnngraph.frontend.framework.casts import cast, to_double, to_float, to_int32, to_int64
+from rnngraph.frontend.math import operators
 from rnngraph.frontend.math.elementwise import (
     abs,
     accumulate_n,
@@ -12,7 +13,6 @@ from rnngraph.frontend.math.elementwise import (
     add_n,
     asin,
     atan,
-    cast,
     ceil,
     conj,
     cos,
@@ -66,10 +66,6 @@ from rnngraph.frontend.math.elementwise import (
     subtract,
     tan,
     tanh,
-    to_double,
-    to_float,
-    to_int32,
-    to_int64,
     truediv,
     truncatediv,
     truncatemod,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from rnngraph.frontend.framework.casts import cast, to_int64
 from rnngraph.frontend.framework.convert import convert_to_tensor, op_scope
 from rnngraph.frontend.framework.graph import Tensor, emit
 from rnngraph.frontend.framework.make import (
@@ -23,11 +24,9 @@ from rnngraph.frontend.math.elementwise import (
     abs as abs_,
 )
 from rnngraph.frontend.math.elementwise import (
-    cast,
     multiply,
     not_equal,
     sqrt,
-    to_int64,
 )
 from rnngraph.frontend.math.elementwise import pow as pow_
 from rnngraph.ir.types import DType, as_dtype, bool_, int32, int64

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from rnngraph.frontend.framework.casts import cast
 from rnngraph.frontend.framework.convert import convert_to_tensor, op_scope
 from rnngraph.frontend.framework.graph import Tensor, emit
 from rnngraph.frontend.framework.make import argument, checked_axis, hidden, int_argument, known_int, unary
 from rnngraph.frontend.math.elementwise import abs as abs_
-from rnngraph.frontend.math.elementwise import add, cast, exp, log1p, negative
+from rnngraph.frontend.math.elementwise import add, exp, log1p, negative
 from rnngraph.ir.types import float16, float32, float64
 
 

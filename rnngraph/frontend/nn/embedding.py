@@ -6,11 +6,11 @@ from typing import Any
 
 from rnngraph.frontend.array.gathering import dynamic_partition, dynamic_stitch, gather
 from rnngraph.frontend.array.reshape import concat, reshape, shape
+from rnngraph.frontend.framework.casts import cast
 from rnngraph.frontend.framework.convert import convert_to_tensor, op_scope
 from rnngraph.frontend.framework.graph import Tensor, emit
 from rnngraph.frontend.framework.make import hidden, hidden_constant
 from rnngraph.frontend.math.clip import clip_by_norm
-from rnngraph.frontend.math.elementwise import cast
 from rnngraph.ir.types import int32
 
 

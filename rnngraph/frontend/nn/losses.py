@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rnngraph.frontend.array.reshape import squeeze
+from rnngraph.frontend.framework.casts import cast, to_float
 from rnngraph.frontend.framework.convert import convert_to_tensor, op_scope
 from rnngraph.frontend.framework.graph import Tensor, emit, get_default_graph
 from rnngraph.frontend.framework.keys import GraphKeys
@@ -12,14 +13,12 @@ from rnngraph.frontend.framework.make import hidden
 from rnngraph.frontend.math.elementwise import abs as abs_
 from rnngraph.frontend.math.elementwise import (
     add_n,
-    cast,
     greater,
     log,
     minimum,
     multiply,
     square,
     subtract,
-    to_float,
 )
 from rnngraph.frontend.math.elementwise import squared_difference as squared
 from rnngraph.frontend.math.reduce import reduce_sum

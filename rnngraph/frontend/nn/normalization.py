@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rnngraph.frontend.array.reshape import squeeze, stop_gradient
+from rnngraph.frontend.framework.casts import cast
 from rnngraph.frontend.framework.convert import convert_to_tensor, op_scope
 from rnngraph.frontend.framework.graph import Tensor
-from rnngraph.frontend.math.elementwise import cast, maximum, multiply, rsqrt, square, squared_difference
+from rnngraph.frontend.math.elementwise import maximum, multiply, rsqrt, square, squared_difference
 from rnngraph.frontend.math.reduce import reduce_mean, reduce_sum
 from rnngraph.ir.types import float16, float32
 
