@@ -47,7 +47,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "close": (("rnngraph/passes/close",), (API, "tests/passes/test_raise_loops.py", PROGRAMS)),
     "lowering": (("rnngraph/lowering",), (API, RANDOM, PROGRAMS, "tests/backends", "tests/ops")),
     "llvm": (("rnngraph/backends/llvm",), ("tests/backends", API, RANDOM, PROGRAMS)),
-    "session": (("rnngraph/session.py", "rnngraph/runtime", "rnngraph/backends"), (
+    "session": (("rnngraph/session.py", "rnngraph/programs.py", "rnngraph/runtime", "rnngraph/backends"), (
         PROGRAMS, f"{FRONTEND}/test_variable.py", "tests/test_errors.py", "tests/errors/test_misuse.py")),
     "train": (("rnngraph/frontend/train",), (
         f"{FRONTEND}/test_optimizers.py", f"{FRONTEND}/test_saver.py", f"{FRONTEND}/test_checkpoint_damage.py",
@@ -139,10 +139,10 @@ EQUAL: dict[str, str] = {
         "cost only: how often signals are looked for",
     "rnngraph/backends/llvm/guard.py: `6` -> `(5)` in `_GUARDED = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void`":
         "ctypes passes a pointer as it passes an int64, and what is not declared as it was given",
-    "rnngraph/session.py: `(ready := prepared.fitting(arrays, store)) is not None` -> `False`": "cost only: a lock is taken",
-    "rnngraph/session.py: `(ready := prepared.fitting(arrays, store)) is not None` -> "
+    "rnngraph/programs.py: `(ready := prepared.fitting(arrays, store)) is not None` -> `False`": "cost only: a lock is taken",
+    "rnngraph/programs.py: `(ready := prepared.fitting(arrays, store)) is not None` -> "
     "`(ready := prepared.fitting(arrays, store)) is None`": "cost only: a lock is taken",
-    "rnngraph/session.py: `seconds > SLOW` -> `seconds >= SLOW`": "no clock tells",
+    "rnngraph/programs.py: `seconds > SLOW` -> `seconds >= SLOW`": "no clock tells",
     "rnngraph/session.py: `0` -> `1` in `self.intra_op_parallelism_threads = 0`":
         "cost only: every engine uses one thread so far",
     "rnngraph/frontend/train/optimizer.py: `g is not None` -> `g is None`": "gating only orders what has no effect",
@@ -158,7 +158,7 @@ EQUAL: dict[str, str] = {
     "rnngraph/lowering/plan.py: `value.type.shape is not None` -> `value.type.shape is None`":
         "what steps read and make they mention",
     # What only changes words.
-    "rnngraph/session.py: `n is not None and n.name` -> `((n is not None) or (n.name))`":
+    "rnngraph/programs.py: `n is not None and n.name` -> `((n is not None) or (n.name))`":
         "words only: what is fetched of the user's graph has a node",
     "rnngraph/ir/printer.py: `self.names.bind(node.results)` -> `pass`": "words only: in which order sizes get their names",
     'rnngraph/lowering/loops.py: `node.name or "loop"` -> `((node.name) and ("loop"))`': "words only: how explain names a loop",

@@ -12,7 +12,7 @@ from unittest.mock import patch
 import numpy as np
 
 import rnngraph as rn
-from rnngraph import session
+from rnngraph import programs
 from rnngraph.passes.close.driver import close, open_part
 from tests.support.eager import core, namespace
 from tests.support.eager.core import T
@@ -99,7 +99,7 @@ def closed_once() -> Iterator[None]:
         if key not in closed:
             closed[key] = close(part, arrays, store)
         return closed[key]
-    with patch.multiple(session, open_part=open_once, close=close_once):
+    with patch.multiple(programs, open_part=open_once, close=close_once):
         yield
 
 
