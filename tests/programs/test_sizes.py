@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 import rnngraph as tf
+from rnngraph.ir.printer import print_graph
+from rnngraph.passes.close.builder import ClosingBuilder
 
 
 @pytest.mark.parametrize("engine", ["reference", "llvm"])
@@ -81,3 +83,53 @@ def test_a_product_of_sizes_equals_one_size(engine: str) -> None:
             else:
                 with pytest.raises(tf.errors.InvalidArgumentError, match="Incompatible shapes"):
                     sess.run(z, feeds)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["in order", "from the end"])
+def test_facts_about_sizes_cost_what_the_graph_is_long(turned: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each placeholder has a batch of its own, and each step says that two are one: no node is typed again for it."""
+    made: list[int] = []
+    node = ClosingBuilder.node
+
+    def counted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        made[-1] += 1
+        return node(self, *args, **kwargs)
+    monkeypatch.setattr(ClosingBuilder, "node", counted)
+    for steps in (100, 400):
+        with tf.Graph().as_default():
+            given = [tf.placeholder(tf.float32, [None, 2]) for _ in range(steps)]
+            total = given[-1] if turned else given[0]
+            for x in given[-2::-1] if turned else given[1:]:
+                total = total * 0.5 + x
+            made.append(0)
+            sess = tf.Session(engine="reference")
+            found = sess.run(total, {x: np.ones((3, 2), np.float32) for x in given})
+            np.testing.assert_allclose(found, 2.0 * np.ones((3, 2)), rtol=1e-5)
+            (prepared,) = sess._programs.prepared.values()
+            (variant,) = prepared.variants
+            assert len(variant.closed.guards) == steps - 1
+            with pytest.raises(tf.errors.InvalidArgumentError, match="Incompatible shapes"):
+                sess.run(total, {**{x: np.ones((3, 2)) for x in given}, given[7]: np.ones((2, 2))})
+    assert made[1] < 5 * made[0]
+
+
+WRITTEN = {"one size": ([2], "list[2]<f32[2]>", "list[2]<f32[2]>"), "two sizes": ([3], "list[2]<f32[?]>", "list[2]<f32[?]>"),
+           "two ranks": ([2, 1], "list[2]<f32[*]>", "list[2]<f32[*]>")}
+
+
+@pytest.mark.parametrize("what", list(WRITTEN))
+def test_elements_of_a_list_are_what_is_written(what: str) -> None:
+    """In a row, and in a loop, whose first step finds the list new."""
+    shape, in_a_row, in_a_loop = WRITTEN[what]
+    with tf.Graph().as_default():
+        def array() -> Any:
+            return tf.TensorArray(tf.float32, 2, infer_shape=False, clear_after_read=False)
+        row = array().write(0, tf.zeros([2])).write(1, tf.ones(shape)).read(1)
+
+        def body(i: Any, ta: Any) -> Any:
+            return i + 1, ta.write(i, tf.cond(i < 1, lambda: tf.zeros([2]), lambda: tf.ones(shape)))
+        looped = tf.while_loop(lambda i, ta: i < 2, body, [0, array()])[1].read(1)
+        for fetch, text in ((row, in_a_row), (looped, in_a_loop)):
+            sess = tf.Session(engine="reference")
+            np.testing.assert_array_equal(sess.run(fetch), np.ones(shape))
+            assert f": {text}" in print_graph(sess.closed_graph(fetch)), print_graph(sess.closed_graph(fetch))
