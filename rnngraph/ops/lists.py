@@ -173,8 +173,9 @@ def _holding(site: Site, element: TensorType) -> tuple[Type, ...]:
     if isinstance(site.sizes, OpenSizes):
         return (had,)
     if not had.written and isinstance(had.element, TensorType) and had.element.rank == element.rank is not None:
+        # What does not fit fails when it is written.
         wanted = zip(had.element.shape or (), element.shape or (), strict=True)
-        element = element.with_shape(tuple(site.sizes.same(d, e, "the elements of a TensorArray") for d, e in wanted))
+        element = element.with_shape(tuple(d if site.sizes.holds("==", d, e) else e for d, e in wanted))
     return (merge_types(had, ListType(element, had.length), lambda: None, set()),)
 
 
