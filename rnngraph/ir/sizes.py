@@ -286,7 +286,8 @@ def text(dim: Dim, name: Callable[[Symbol], str], order: Callable[[Symbol], int]
     def placed(atom: Atom) -> tuple[tuple[int, int, str], str]:
         if isinstance(atom, Symbol):
             return (0, order(atom), ""), name(atom)
-        return (1, 0, applied(atom)), applied(atom)
+        shown = applied(atom)
+        return (1, 0, shown), shown
 
     if not isinstance(dim, Expr):
         return "?" if dim is None else str(dim)

@@ -72,9 +72,7 @@ def match(pairs: list[tuple[Dim, Dim]], mapping: dict[Symbol, Dim], free: Contai
 
 
 def same_frame(a: Type, b: Type) -> bool:
-    """Whether two types are of one form, dtype and rank."""
-    if isinstance(a, ListType) and isinstance(b, ListType):
-        return same_frame(a.element, b.element)
+    """Whether two types, not of lists, are of one form, dtype and rank."""
     if isinstance(a, RefType) and isinstance(b, RefType):
         return same_frame(a.tensor, b.tensor)
     if isinstance(a, TensorType) and isinstance(b, TensorType):

@@ -19,7 +19,7 @@ from rnngraph.ir.graph import OpenSizes, Value, call
 from rnngraph.ir.op import Attr, Call, Content, Host, OpDef, Site, register
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import ListType, TensorType, Type, float32, int32
-from rnngraph.ops.control import merge_types
+from rnngraph.ops.control import merge_types, row_type
 
 
 class Cleared:
@@ -179,10 +179,6 @@ def _holding(site: Site, element: TensorType) -> tuple[Type, ...]:
     return (merge_types(had, ListType(element, had.length), lambda: None, set()),)
 
 
-def _row(t: TensorType) -> TensorType:
-    return t.with_shape(t.shape and t.shape[1:])
-
-
 def _infer_write(site: Site) -> tuple[Type, ...]:
     _check_value(site, 2)
     return _holding(site, site.tensor(2))
@@ -190,12 +186,12 @@ def _infer_write(site: Site) -> tuple[Type, ...]:
 
 def _infer_scatter(site: Site) -> tuple[Type, ...]:
     _check_value(site, 2)
-    return _holding(site, _row(site.tensor(2)))
+    return _holding(site, _tensor(row_type(site.tensor(2))))
 
 
 def _infer_unstack(site: Site) -> tuple[Type, ...]:
     _check_value(site, 1)
-    return _holding(site, _row(site.tensor(1)))
+    return _holding(site, _tensor(row_type(site.tensor(1))))
 
 
 def _infer_split(site: Site) -> tuple[Type, ...]:
@@ -443,7 +439,7 @@ _op("list_single", "A cotangent list as long as the operand with one element set
     lambda site: _holding(site, site.tensor(2)),
     lambda c, items, i, v: _place(items, [(i, v)]),
     lambda g, c: _values(None, None, call("list_get", c, g.operands[1], g.operands[2])))
-_op("list_from", "A cotangent list of the rows of a tensor.", lambda site: _holding(site, _row(site.tensor(1))),
+_op("list_from", "A cotangent list of the rows of a tensor.", lambda site: _holding(site, _tensor(row_type(site.tensor(1)))),
     lambda c, items, v: _place(items, enumerate(v)),
     lambda g, c: _values(None, call("list_rows", c, g.operands[1])))
 _op("list_rows", "The elements of a cotangent list as rows; zeros like `like` where missing.", _like_operand(1),
@@ -454,7 +450,7 @@ _op("list_pick", "Elements at indices of a cotangent list as rows; zeros where m
                                  if len(idx) else like),
     lambda g, c: _values(call("list_place", g.operands[0], g.operands[1], c), None, None))
 _op("list_place", "A cotangent list with rows added at indices.",
-    lambda site: _holding(site, _row(site.tensor(2))),
+    lambda site: _holding(site, _tensor(row_type(site.tensor(2)))),
     lambda c, items, idx, v: _place(items, zip(idx, v, strict=True)),
     lambda g, c: _values(None, None, call("list_pick", c, g.operands[1], g.operands[2])))
 _op("list_pieces", "A tensor cut into pieces as long as the elements of a list.", _infer_split, _pieces,
