@@ -14,7 +14,7 @@ from typing import Any, Union
 
 from rnngraph.autodiff.activity import Activity
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call
-from rnngraph.ir.types import ListType, RefType
+from rnngraph.ir.types import ListType, RefType, TensorType
 from rnngraph.ops.indexed import Rows
 
 Cotangent = Union[Value, Rows]
@@ -104,6 +104,15 @@ def _unbroadcast(cotangent: Any, operand: Value) -> Any:
     return call("unbroadcast", cotangent, call("shape", operand))
 
 
+def _looser(cotangent: Any, operand: Value) -> bool:
+    """Whether the operand's type says a size that the cotangent's does not: steps that never ran cannot tell it."""
+    if not isinstance(cotangent, Value) or not isinstance(cotangent.type, TensorType):
+        return False
+    have, wanted = cotangent.type.shape, operand.tensor.shape
+    return wanted is not None and (have is None or any(d is None and w is not None
+                                                       for d, w in zip(have, wanted, strict=True)))
+
+
 class Sweep:
     """One backward walk over `graph`, appending to `builder`."""
 
@@ -162,7 +171,8 @@ class Sweep:
     def apply(self, node: Node, cotangents: Sequence[Cotangent | None]) -> Sequence[Cotangent | None]:
         """The contributions of one node to those operands that depend on the targets."""
         if node.op.name in ("loop", "if"):
-            return self.regions(self, node, cotangents, self.inner.get(node, []))
+            made = self.regions(self, node, cotangents, self.inner.get(node, []))
+            return [_unbroadcast(c, v) if _looser(c, v) else c for c, v in zip(made, node.operands, strict=True)]
         rule = self.hooks.rule(node)
         if rule is None:
             return [None] * len(node.operands)

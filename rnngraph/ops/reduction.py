@@ -153,6 +153,8 @@ def _unbroadcast_type(site: Site) -> TensorType:
 
 
 def _unbroadcast(call: Call, g: Any, shape: Any) -> Any:
+    if g.size == 0 and 0 in shape:
+        return np.zeros(tuple(shape), g.dtype)  # rows of a list that has none do not know their sizes
     lead = g.ndim - len(shape)
     if lead < 0 or any(d not in (1, n) for d, n in zip(shape, g.shape[lead:], strict=True)):
         return np.broadcast_to(g, np.broadcast_shapes(g.shape, tuple(shape)))

@@ -835,3 +835,17 @@ def test_what_is_squeezed_and_sliced_has_its_static_shape(sess: Any) -> None:
     assert tf.zeros(tf.slice(tf.shape(x), [1], [-1])).shape.as_list() == [1, 3]
     with pytest.raises((TypeError, ValueError)):
         tf.nn.sparse_softmax_cross_entropy_with_logits(labels=[0], logits=tf.constant([[1, 2]]))
+
+
+def test_cotangents_of_rows_that_no_step_read_have_the_sizes_of_the_rows(sess: Any) -> None:
+    y, b, n = tf.placeholder(tf.float64, [1, 3]), tf.placeholder(tf.float64, [3]), tf.placeholder(tf.int32, [])
+    rest = y[1:]
+    last = tf.foldl(lambda a, row: row, rest, initializer=y[0])
+    other, unknown = tf.boolean_mask(b, b > -100.0), [tf.TensorShape([]), tf.TensorShape([None]), tf.TensorShape([None])]
+    carried = tf.while_loop(lambda t, a, c: t < n, lambda t, a, c: [t + 1, other, a], [tf.constant(0), last, b],
+                            shape_invariants=unknown)[2]
+    for loss in (tf.reduce_sum(carried ** 2), tf.reduce_sum(carried ** 2) + tf.reduce_sum(rest ** 2)):
+        [d] = tf.gradients(loss, y)
+        [e] = tf.gradients(d * d, y)
+        feeds = {y: [[-1.0, 2.0, 0.5]], b: [1.0, 2.0, 3.0], n: 1}
+        assert [v.tolist() for v in sess.run([d, e], feeds)] == [[[-2, 4, 1]], [[-8, 16, 4]]]
