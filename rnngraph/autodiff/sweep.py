@@ -106,11 +106,12 @@ def _unbroadcast(cotangent: Any, operand: Value) -> Any:
 
 def _looser(cotangent: Any, operand: Value) -> bool:
     """Whether the operand's type says a size that the cotangent's does not: steps that never ran cannot tell it."""
-    if not isinstance(cotangent, Value) or not isinstance(cotangent.type, TensorType):
+    if not isinstance(cotangent, Value):
         return False
-    have, wanted = cotangent.type.shape, operand.tensor.shape
-    return wanted is not None and (have is None or any(d is None and w is not None
-                                                       for d, w in zip(have, wanted, strict=True)))
+    a, b = cotangent.type, operand.type
+    if not isinstance(a, TensorType) or not isinstance(b, TensorType) or b.shape is None:
+        return False
+    return a.shape is None or any(d is None and w is not None for d, w in zip(a.shape, b.shape, strict=True))
 
 
 class Sweep:
