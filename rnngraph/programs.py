@@ -99,8 +99,8 @@ class Programs:
                 found = self.prepared.get(key)
                 if found is None:
                     unique = tuple(dict.fromkeys(values))
-                    found = Prepared(unique, tuple(feeds), open_part(self.graph.ir, unique, targets, feeds),
-                                     _names([*unique, *targets]))
+                    opened = open_part(self.graph.ir, unique, targets, feeds, self.backend.rerolls)
+                    found = Prepared(unique, tuple(feeds), opened, _names([*unique, *targets]))
                     self.prepared[key] = found
         return found
 

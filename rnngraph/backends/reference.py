@@ -49,6 +49,7 @@ class ReferenceEngine:
     """The engine called "reference"."""
 
     name = "reference"
+    rerolls = False
 
     def compile(self, graph: Graph, options: Options) -> ReferenceExecutable:
         """An executable of a closed graph. Raises InternalError for one that uses a size that nothing binds."""

@@ -1,10 +1,11 @@
 """The lists: which passes, in which order. Nothing else decides an order.
 
+    STEPS     steps that a program spells out become loops
     TIDY      reference, dataflow: what makes a program shorter and changes nothing else
     LOOPS     canonical loops: what the loop does not change in front, what repeats as rows and stacks
     KERNELS   what becomes one kernel
 
-    closed --TIDY--> --LOOPS--> --KERNELS--> what lowering reads
+    closed --STEPS--> --TIDY--> --LOOPS--> --KERNELS--> what lowering reads
 """
 
 from __future__ import annotations
@@ -18,9 +19,15 @@ from rnngraph.ir.rewrite import Pass, run_pipeline
 from rnngraph.passes.fuse import fuse
 from rnngraph.passes.loops.hoist import hoist
 from rnngraph.passes.loops.raise_loops import raise_loops
+from rnngraph.passes.loops.reroll import rerolled
 from rnngraph.passes.tidy.cleanup import cse, dce, fold, localize
 
 Step = tuple[str, Callable[[Graph], Graph]]
+
+STEPS: tuple[Step, ...] = (
+    ("reroll", rerolled),
+)
+"""What was unrolled becomes a loop. The close step did so where sizes were known; here they have names."""
 
 TIDY: tuple[Step, ...] = (
     ("localize", localize),

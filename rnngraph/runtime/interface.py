@@ -74,6 +74,8 @@ class Backend(Protocol):
     """An engine."""
 
     name: str
+    rerolls: bool
+    """Whether it would rather have a loop than the steps of one that a program spells out."""
 
     def compile(self, graph: Any, options: Options) -> Executable:
         """An executable of a closed graph."""

@@ -42,7 +42,7 @@ from rnngraph.lowering.plan import Plan
 from rnngraph.lowering.support import why_host
 from rnngraph.ops.control import parts
 from rnngraph.ops.interpreter import Machine, bind, param_symbols
-from rnngraph.passes.pipeline import KERNELS, LOOPS, TIDY, optimise
+from rnngraph.passes.pipeline import KERNELS, LOOPS, STEPS, TIDY, optimise
 from rnngraph.runtime.interface import Options, Report, StepReport
 
 
@@ -282,7 +282,7 @@ class LLVMExecutable:
 
     def __init__(self, engine: LLVMEngine, graph: Graph) -> None:
         start = time.perf_counter()
-        self.graph = optimise(graph, (*TIDY, *LOOPS, *KERNELS))
+        self.graph = optimise(graph, (*STEPS, *TIDY, *LOOPS, *KERNELS))
         require_bound(self.graph)
         self.symbols = param_symbols(self.graph)
         self.program = Program(engine, self.graph)
@@ -307,6 +307,7 @@ class LLVMEngine:
     """The engine called "llvm"."""
 
     name = "llvm"
+    rerolls = True
 
     def __init__(self) -> None:
         self.target = Target()

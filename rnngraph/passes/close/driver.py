@@ -1,9 +1,9 @@
 """close: from the user's open graph, fetches and feeds to a closed graph. The steps, in order:
 
-    cut     what the fetches need, feeds as parameters          prune   slot by slot, effects included
-    twins   histories to stacks                                 force   what is named and may fail, though nobody reads it
-    thread  variables to parameters and results                 settle  sizes to symbols, broadcasts explicit
-    prune   what only sizes used
+    cut     what the fetches need, feeds as parameters          twins   histories to stacks
+    reroll  unrolled loops to loops, for engines that want it   prune   slot by slot, effects included
+    force   what is named and may fail, though nobody reads it  thread  variables to parameters and results
+    settle  sizes to symbols, broadcasts explicit               prune   what only sizes used
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from rnngraph.passes.close.guards import Facts, Guard
 from rnngraph.passes.close.sizes import settle
 from rnngraph.passes.close.state import Threaded, thread
 from rnngraph.passes.close.twins import twins
+from rnngraph.passes.loops.reroll import reroll
 from rnngraph.passes.tools.control_edges import loosen
 from rnngraph.passes.tools.prune import cut, prune, prune_targets
 
@@ -53,14 +54,19 @@ class Closed:
     guards: tuple[Guard, ...]
 
 
-def open_part(graph: Graph, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value]) -> Opened:
-    """Cut, twins and the first prune. `targets` must run (a value: be computed) though their results are not wanted.
+def open_part(graph: Graph, values: Sequence[Value], targets: Sequence[Target], feeds: Sequence[Value],
+              rerolls: bool = False) -> Opened:
+    """From cut to force. `targets` must run (a value: be computed) though their results are not wanted. `rerolls`: make
+    loops of what was unrolled.
 
     Raises InvalidArgumentError (phrase: `You must feed a value for placeholder`).
     """
     part, new_targets = cut(graph, values, targets, feeds)
     doubled = twins(part)
-    live, kept = force(*prune_targets(doubled, _targets_of(doubled, part, new_targets)))
+    new_targets = _targets_of(doubled, part, new_targets)
+    if rerolls:
+        doubled, new_targets = reroll(doubled, new_targets)
+    live, kept = force(*prune_targets(doubled, new_targets))
     _check_placeholders(live)
     keys = tuple(dict.fromkeys(n.attrs["key"] for n in live.nodes if n.op.name == "variable"))
     return Opened(live, tuple(kept), keys)

@@ -9,7 +9,6 @@ dce         what no result and no effect needs goes, slots of loops and branches
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 from rnngraph.ir.graph import Graph, Node, Value, current
 from rnngraph.ir.op import OPS
@@ -21,7 +20,7 @@ from rnngraph.passes.tidy.dce import dce
 from rnngraph.passes.tidy.folding import RULES, constants, kept
 from rnngraph.passes.tools.control_edges import bridge, loosen
 from rnngraph.passes.tools.region_edits import Edit, edit_if, edit_loop
-from rnngraph.passes.tools.value_facts import array_of, cheap, clone, lists_in, pure
+from rnngraph.passes.tools.value_facts import array_of, attributes, cheap, clone, lists_in, pure
 from rnngraph.passes.typing.retype import settled
 from rnngraph.passes.typing.substitute_sizes import rename
 
@@ -104,13 +103,6 @@ def fold(graph: Graph) -> Graph:
 
 # --- cse ---------------------------------------------------------------------------------------------------------
 
-def _key(value: Any) -> Hashable:
-    """An attribute as a key: equal only if it prints the same."""
-    if isinstance(value, (tuple, list)):
-        return tuple(map(_key, value))
-    return (type(value).__name__, repr(value)) if isinstance(value, (float, int)) else value
-
-
 def _unify(old: Sequence[Value], new: Sequence[Value], binds: set[Symbol]) -> dict[Symbol, Dim] | None:
     """What the old values' sizes are in the new ones' for both to be of one type; None if they cannot be."""
     found: dict[Symbol, Dim] = {}
@@ -142,7 +134,7 @@ class _Sharer:
         if node.op.effects != "pure" or node.regions or lists_in(node) or not node.results:
             return None
         operands = tuple(rb.value(v) for v in node.operands)
-        key = (node.op.name, operands, tuple(_key(v) for v in node.attrs.values()), rb.after(node))
+        key = (node.op.name, operands, attributes(node), rb.after(node))
         seen = self.seen.setdefault(rb.builder.graph, {})
         try:
             first = seen.get(key)

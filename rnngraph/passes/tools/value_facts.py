@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from rnngraph.ir.binders import named
@@ -108,6 +108,17 @@ def clone(builder: Builder, value: Value) -> Value:
                         [v.hint for v in node.results])
     made.results[0].content = value.content
     return made.results[0]
+
+
+def attributes(node: Node) -> tuple[Hashable, ...]:
+    """A node's attributes as a key: those of nodes of one op are equal only if they print the same."""
+    return tuple(map(_key, node.attrs.values()))
+
+
+def _key(value: Any) -> Hashable:
+    if isinstance(value, (tuple, list)):
+        return tuple(map(_key, value))
+    return (type(value).__name__, repr(value)) if isinstance(value, (float, int)) else value
 
 
 def fixed(value: Value) -> bool:
