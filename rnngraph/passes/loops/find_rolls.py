@@ -7,25 +7,27 @@ before what they are for (constants, slices of what is there once) do not count 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from rnngraph.ir.binders import settled_by
 from rnngraph.ir.graph import Graph, Node, Value
-from rnngraph.ir.op import Random
+from rnngraph.ir.op import Control, Elementwise, Random
 from rnngraph.ir.types import TensorType
+from rnngraph.ir.walk import all_nodes
 from rnngraph.ops.control import numbered
 from rnngraph.passes.loops.join_rolls import Joiner
 from rnngraph.passes.loops.repeats import Repeat, repeats
-from rnngraph.passes.loops.roll import Place, Roll, Row, Where, families, same, varies
-from rnngraph.passes.tools.value_facts import array_of, attributes, fixed
+from rnngraph.passes.loops.roll import Place, Roll, Row, Where, families, inputs, same, varies
+from rnngraph.passes.tools.value_facts import attributes, fixed
 
 LEAST = 4
 """Steps that a loop must have."""
 GAIN = 60
 """Nodes that a loop must save."""
 
-PARTING = ("slice", "squeeze", "unstack", "split", "strided_slice")
+PARTING = ("slice", "squeeze", "unstack", "split", "split_v", "strided_slice")
 """Ops that take rows of something, which may be done before a loop."""
 SEPARATE = "separate"
 """How a family moves whose values were made one by one."""
@@ -50,6 +52,8 @@ class Rolls:
                 self.floating.add(node)
         self.nodes = [n for n in graph.nodes if n not in self.floating]
         self.at = {n: i for i, n in enumerate(self.nodes)}
+        self.weights = [0, *itertools.accumulate(1 + sum(1 for r in n.regions for _ in all_nodes(r)) for n in self.nodes)]
+        """How many nodes there are in front of each place, those inside others included."""
         self.since: dict[Node, int] = {}
         for node in graph.nodes:
             inputs = (self.since[v.node] for v in node.operands if v.node is not None)
@@ -110,8 +114,8 @@ class Rolls:
         taken, found = bytearray(len(signs)), []
         for repeat in repeats(signs, LEAST):
             start, period, length = repeat
-            if length - period < gain:
-                break
+            if self.weights[start + length] - self.weights[start + period] < gain:
+                continue
             if length - taken.count(1, start, start + length) < LEAST * period:
                 continue
             if repeat not in self.parts:
@@ -125,10 +129,10 @@ class Rolls:
         return sorted(found)
 
     def wiring(self, start: int, period: int) -> list[Place | None]:
-        """Where one step's operands are made: (node, result) counted from the step's start; None: somewhere else."""
+        """Where one step's inputs are made: (node, result) counted from the step's start; None: somewhere else."""
         at, found = self.at, []
         for node in self.nodes[start:start + period]:
-            for v in node.operands:
+            for v in inputs(node) if node.regions else node.operands:
                 place = at.get(v.node) if v.node is not None else None
                 found.append(None if place is None or place < start - period else (place - start, v.index))
         return found
@@ -150,7 +154,7 @@ class Rolls:
         """Whether a step wired differently can be the first: what the others get from the step before, it may get from
         anywhere, if it is of the same type."""
         nodes = self.nodes[start:start + period]
-        given = [v for node in nodes for v in node.operands]
+        given = [v for node in nodes for v in inputs(node)]
         for a, b, v in zip(first, others, given, strict=True):
             if b is None or b[0] >= 0:
                 if a != b:
@@ -171,7 +175,7 @@ class Rolls:
             moves = [self.moves(values) for values in rows]
             low, high = _longest([None if None in now else now for now in zip(*moves, strict=True)])
             steps, start = steps[low:high + 1], start + low * period
-        if len(steps) < LEAST or (len(steps) - 1) * period < gain:
+        if len(steps) < LEAST or self.weights[start + len(steps) * period] - self.weights[start + period] < gain:
             return None
         roll = Roll(steps, start)
         if not self.possible(roll, wires):
@@ -186,44 +190,50 @@ class Rolls:
 
     def before(self, value: Value, roll: Roll) -> bool:
         """Whether a value can be there before a roll."""
-        return value.node is None or self.since[value.node] <= roll.first
+        return value.node is None or self.since.get(value.node, 0) <= roll.first
 
     def possible(self, roll: Roll, wires: Sequence[Place | None]) -> bool:
         """Whether everything that a roll reads is there before it, and can be handed on or be rows; says its direction."""
         steps, backwards = roll.steps, 0
-        for wire, values in zip(wires, families(steps), strict=True):
-            if wire is None:
-                if not all(self.before(v, roll) for v in values):
-                    return False
-                if varies(values):
-                    move = self.moves(values)[0]
-                    backwards -= move[1] if isinstance(move, tuple) else 0
-                    if not all(map(_stackable, values)) or (move == SEPARATE and not _separate(values)):
-                        return False
-            elif wire[0] < 0:
+        readers = [nodes for nodes in zip(*steps, strict=True) for _ in inputs(nodes[0])]
+        for wire, values, nodes in zip(wires, families(steps), readers, strict=True):
+            if wire is not None and wire[0] >= 0:
+                continue
+            if not all(self.before(v, roll) for v in (values if wire is None else values[:1])):
+                return False
+            if wire is not None:
                 handed = steps[0][len(steps[0]) + wire[0]].results[wire[1]]
-                start = values[0]
-                if not self.before(start, roll) or start.type != handed.type or not _stackable(handed):
+                if values[0].type != handed.type:
                     return False
+            elif varies(values):
+                move = self.moves(values)[0]
+                backwards -= move[1] if isinstance(move, tuple) else 0
+                if move == SEPARATE and not _separate(values, nodes):
+                    return False
+            else:
+                continue
+            if not fixed(values[0]) or any(map(_counts, values[:2], nodes)):
+                return False
         roll.reverse = backwards > 0
         return True
 
 
-def _text(node: Node, numbers: dict[Value, int]) -> Hashable:
+def _text(node: Node, numbers: Mapping[Value, int]) -> Hashable:
     """What nodes that do the same have in common; None for one that does more than compute tensors. `numbers` are those of
     the values of a region that the node is in."""
-    regions = [_block(r) for r in node.regions]
+    regions = tuple(map(_block, node.regions))
     tensors = all(isinstance(v.type, TensorType) for v in (*node.operands, *node.results))
-    if node.op.effects != "pure" or None in regions or not tensors:
+    control = isinstance(node.op.kind, Control) and node.op.name not in ("if", "filler")
+    if node.op.effects != "pure" or control or None in regions or not tensors:
         return None
-    return (node.op.name, attributes(node), tuple((v.type, numbers.get(v)) for v in node.operands), tuple(regions),
+    return (node.op.name, attributes(node), tuple((v.type, numbers.get(v)) for v in node.operands), regions,
             tuple((v.type, v.content) for v in node.results))
 
 
 def _block(region: Graph) -> Hashable:
-    """What regions that do the same have in common."""
+    """What regions that do the same have in common; their constants may be others."""
     numbers = {v: i for i, v in enumerate(numbered(region))}
-    nodes = [_text(n, numbers) for n in region.nodes]
+    nodes = [n.results[0].type if n.op.name == "constant" else _text(n, numbers) for n in region.nodes]
     if None in nodes or region.binds or any(n.after for n in region.nodes):
         return None
     return tuple((p.type, p.content) for p in region.params), tuple(nodes), tuple(numbers[v] for v in region.results)
@@ -248,15 +258,23 @@ def _longest(things: Sequence[object]) -> tuple[int, int]:
     return best
 
 
-def _stackable(value: Value) -> bool:
-    """Whether values like this can be rows: of one size, and no sizes themselves."""
-    return fixed(value) and value.content is None
 
 
-def _separate(values: Sequence[Value]) -> bool:
-    """Whether values that were made one by one may become rows. Weights that differ make layers, not steps; values that
-    come again and again are those of a longer step; small integers may be sizes, which rows cannot be."""
-    arrays = [array_of(v) for v in values]
+def _separate(values: Sequence[Value], steps: Sequence[Node]) -> bool:
+    """Whether values that were made one by one, and are read by these nodes, may become rows. Weights that differ make
+    layers, not steps; values that come again and again are those of a longer step."""
     weights = any(v.node is not None and v.node.op.name in ("read", "variable") for v in values)
-    return not weights and len(set(map(same, values))) == len(values) and not any(
-        a is not None and a.dtype.kind in "iu" and a.ndim <= 1 for a in arrays)
+    if steps[0].op.name == "contract":
+        others = [n.operands[0] if n.operands[1] is v else n.operands[1] for n, v in zip(steps, values, strict=True)]
+        weights = weights or varies(others)
+    return not weights and len(set(map(same, values))) == len(values)
+
+
+def _counts(value: Value, node: Node) -> bool:
+    """Whether what is known of the elements of an input matters to the node: sizes may come of it."""
+    if value.content is None:
+        return False
+    if value not in node.operands:
+        assert value.node is not None
+        return any(_counts(value, n) for n in value.graph.nodes if value in n.operands) or value in value.graph.results
+    return not isinstance(node.op.kind, Elementwise) or any(v.content is not None for v in node.results)

@@ -14,26 +14,33 @@ names. `rolls` says what is a loop.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call, constant
 from rnngraph.ir.types import TensorType
-from rnngraph.ir.walk import Rebuilder
+from rnngraph.ir.walk import Rebuilder, type_symbols
 from rnngraph.ops.control import INDEX, LOOP
 from rnngraph.passes.loops.find_rolls import Rolls
-from rnngraph.passes.loops.roll import Kept, Place, Roll, Row, Where, same, varies
+from rnngraph.passes.loops.roll import Kept, Place, Roll, Row, Where, families, inputs, same, varies
 from rnngraph.passes.loops.row_sources import Axis, concatenated, part, row, stacked
+from rnngraph.passes.tools.region_edits import Edit, edit_if
 
 Handed = tuple[Place, Hashable]
 """A carry: what the step before made, and a key of what the first step got in its place."""
 
 
 def reroll(graph: Graph, targets: Sequence[Node] = ()) -> tuple[Graph, list[Node]]:
-    """The graph with its unrolled loops as loops, and the nodes that stand for `targets`; itself if it has none."""
-    rolls = Rolls(graph, targets)
-    if not rolls.find():
+    """An open graph with its unrolled loops as loops, and the nodes that stand for `targets`; itself if it has none.
+
+    Where two parameters have one size (both were fed, and one is made of the other), feeds may say otherwise: such a
+    program is left to `rerolled`, when sizes are known.
+    """
+    sizes = Counter(s for p in graph.params for s in type_symbols(p.type))
+    rolls = None if max(sizes.values(), default=0) > 1 else Rolls(graph, targets)
+    if rolls is None or not rolls.find():
         return graph, list(targets)
     work = _Rerolling(rolls)
     return work.run(), [n for t in targets for n in work.rb.nodes[t]]
@@ -41,22 +48,24 @@ def reroll(graph: Graph, targets: Sequence[Node] = ()) -> tuple[Graph, list[Node
 
 def rerolled(graph: Graph) -> Graph:
     """A closed graph with its unrolled loops as loops; the same object if it has none."""
-    return reroll(graph)[0]
+    rolls = Rolls(graph, ())
+    return _Rerolling(rolls).run() if rolls.find() else graph
 
 
 class _Reads:
-    """What the steps of a roll read, by what becomes of it. `slots[j]` says it of the operands of node j: a place of the
-    step itself, or a key of one of the others."""
+    """What the steps of a roll read, by what becomes of it. `slots[j]` says it of the inputs of node j: a place of the step
+    itself, or a key of one of the others."""
 
     def __init__(self, roll: Roll, where: Where) -> None:
         self.carries: dict[Handed, Value] = {}
         self.rows: dict[Hashable, list[Value]] = {}
         self.shared: dict[Hashable, Value] = {}
+        self.inner: dict[Hashable, Value] = {}
         self.slots: list[list[tuple[str, Any]]] = []
         for j, node in enumerate(roll.steps[1]):
             self.slots.append([])
-            for s, v in enumerate(node.operands):
-                values = [step[j].operands[s] for step in roll.steps]
+            for values in families([[step[j]] for step in roll.steps]):
+                v = values[1]
                 made = where.made(v)
                 if made is not None and made[:2] == (roll, 1):
                     self.slots[-1].append(("inside", (made.j, v.index)))
@@ -65,7 +74,7 @@ class _Reads:
                 elif varies(values):
                     self.keep("rows", tuple(map(same, values)), values)
                 else:
-                    self.keep("shared", same(v), v)
+                    self.keep("shared" if v in node.operands else "inner", same(v), v)
 
     def keep(self, group: str, key: Hashable, what: Any) -> None:
         """Note an operand."""
@@ -86,7 +95,9 @@ class _Rerolling:
         """Of each roll, what must be a stack, since other steps than the last are read outside."""
         self.stacks: dict[Kept, Value] = {}
         self.axes: dict[Axis, Value] = {}
-        self.rb = Rebuilder(lambda rb, node: None, "reroll")
+        self.captured: dict[Value, Value] = {}
+        """What stands for constants in the branches of the step that is being copied."""
+        self.rb = Rebuilder(self.rule, "reroll")
 
     def run(self) -> Graph:
         """The new graph."""
@@ -184,7 +195,7 @@ class _Rerolling:
         body.param(TensorType(INDEX, ()), None, "t")
         carried = {key: body.param(v.type, None, "s") for key, v in reads.carries.items()}
         read = {key: body.param(values[0].type, None, "x") for key, values in reads.rows.items()}
-        made = self.body(roll, body, {"carries": carried, "rows": read, "shared": shared})
+        made = self.body(roll, body, {"carries": carried, "rows": read, "shared": shared, "inner": {}})
         places = [*(place for place, _ in carried), *self.wanted[roll]]
         body.graph.seal([body.local(made[j][r]) for j, r in places])
         node = outer.node(LOOP, [limit, *starts, *rows, *body.finish_captures()],
@@ -195,15 +206,39 @@ class _Rerolling:
         for place, v in zip(places[len(starts):], node.results[len(starts):-1], strict=True):
             self.stacks[Kept(roll, place)] = v
 
-    def body(self, roll: Roll, body: Builder, given: Mapping[str, Mapping[Any, Value]]) -> list[tuple[Value, ...]]:
-        """Copy the first step into the body; the results of its nodes."""
+    def body(self, roll: Roll, body: Builder, given: Mapping[str, Mapping[Any, Value]]) -> list[Sequence[Value]]:
+        """Copy a step into the body; the results of its nodes."""
         outer, self.rb.builder = self.rb.builder, body
-        made: list[tuple[Value, ...]] = []
-        for node, slots in zip(roll.steps[0], self.reads[roll].slots, strict=True):
-            operands = [made[what[0]][what[1]] if group == "inside" else given[group][what] for group, what in slots]
-            made.append(self.rb.copy(node, operands).results)
+        made: list[Sequence[Value]] = []
+        for first, node, slots in zip(*roll.steps[:2], self.reads[roll].slots, strict=True):
+            found: list[Any] = [made[what[0]][what[1]] if group == "inside" else given[group].get(what)
+                                for group, what in slots]
+            made.append(self.branch(node, found) if node.regions else self.rb.copy(first, found).results)
         self.rb.builder = outer
         return made
+
+    def branch(self, node: Node, found: Sequence[Value | None]) -> Sequence[Value]:
+        """Copy an `if` with other inputs. Of its constants, those that are others in each step are captured."""
+        values = {v: new for v, new in zip(inputs(node), found, strict=True) if new is not None}
+        before = {v: self.rb.values.get(v) for v in values}
+        self.rb.values.update(values)
+        self.captured = {v: new for v, new in values.items() if v not in node.operands}
+        made = self.edited(node)
+        self.captured = {}
+        for v, old in before.items():
+            self.rb.values.pop(v) if old is None else self.rb.values.update({v: old})
+        return made
+
+    def edited(self, node: Node) -> Sequence[Value]:
+        """A copy of an `if` that may capture more."""
+        return [v for v in edit_if(self.rb, node, Edit(types=lambda new: ())).old if v is not None]
+
+    def rule(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
+        """What becomes of a node in a branch of a step."""
+        if self.captured and node.op.name == "if":
+            return self.edited(node)
+        captured = self.captured.get(node.results[0]) if node.results else None
+        return None if captured is None else [rb.builder.local(captured)]
 
     def rows_of(self, values: Sequence[Value], reverse: bool) -> Value:
         """A tensor with these values as its rows, in the order in which a loop of this direction reads them."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from rnngraph.ir.graph import Node, Value
+from rnngraph.ir.walk import all_nodes
 from rnngraph.passes.loops.row_sources import Axis, row_of
 from rnngraph.passes.tools.value_facts import attributes
 
@@ -89,11 +90,16 @@ def same(value: Value) -> Hashable:
     return (node.op.name, attributes(node)) if node is not None and node.op.name in ("constant", "sizes") else value
 
 
+def inputs(node: Node) -> list[Value]:
+    """What a node reads: its operands, and the constants in its branches, which may be others in another step."""
+    inner = [n for region in node.regions for n in all_nodes(region)]
+    return [*node.operands, *(n.results[0] for n in inner if n.op.name == "constant")]
+
+
 def families(steps: Sequence[Sequence[Node]]) -> Iterator[list[Value]]:
-    """For each operand of each node of a step: the values that it is, step by step."""
-    for j, node in enumerate(steps[0]):
-        for s in range(len(node.operands)):
-            yield [step[j].operands[s] for step in steps]
+    """For each input of each node of a step: the values that it is, step by step."""
+    for nodes in zip(*steps, strict=True):
+        yield from (list(values) for values in zip(*map(inputs, nodes), strict=True))
 
 
 def varies(values: Sequence[Value]) -> bool:

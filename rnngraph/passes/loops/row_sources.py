@@ -40,7 +40,7 @@ def row_of(value: Value) -> tuple[Axis, int] | None:
     attrs = node.attrs
     if node.op.name == "unstack":
         return Axis(node.operands[0], attrs["axis"] % len(node.operands[0].shape)), value.index
-    if node.op.name == "split" and attrs["sizes"] is None:
+    if node.op.name in ("split", "split_v") and all(v.type == value.type for v in node.results):
         return _piece(node.operands[0], attrs["axis"] % len(value.shape), value, None)
     if node.op.name == "slice":
         return _sliced(value, node)

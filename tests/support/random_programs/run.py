@@ -83,15 +83,18 @@ def truth(program: Program) -> list[tuple[Outcome, core.Run]]:
 
 @contextmanager
 def closed_once() -> Iterator[None]:
-    """The engines of one graph share what is closed: that depends on sizes and contents, but on no engine."""
+    """The engines of one graph share what is closed, unless one of them has loops made of what was unrolled: it depends on
+    sizes and contents."""
     opened: dict[Any, Any] = {}
     closed: dict[Any, Any] = {}
 
     def open_once(graph: Any, *asked: Any) -> Any:
-        key = (id(graph), *map(tuple, asked))
+        *wanted, rerolls = asked
+        key = (id(graph), *map(tuple, wanted))
         if key not in opened:
-            opened[key] = open_part(graph, *asked)
-        return opened[key]
+            opened[key] = open_part(graph, *wanted)
+        rolled = open_part(graph, *wanted, rerolls) if rerolls else opened[key]
+        return rolled if any("reroll" in n.origin.passes for n in rolled.graph.nodes) else opened[key]
 
     def close_once(part: Any, arrays: Any, store: Any) -> Any:
         fed = [(a.shape, a.dtype.str, int(a) if a.dtype.kind in "iu" and not a.ndim else None) for a in arrays]
