@@ -553,3 +553,11 @@ def test_second_order_through_rows_of_a_loop_in_a_branch(sess: Any) -> None:
     for value in (False, True):
         given = {x: [[[0.5, -1.0, 0.4], [0.25, 0.3, 0.1]]], flag: value}
         np.testing.assert_allclose(*sess.run([found, wanted], given), rtol=1e-10)
+
+
+def test_equal_slices_of_a_size_that_data_decide_and_their_gradients(sess: Any) -> None:
+    x, n = tf.placeholder(tf.float64, [2, None]), tf.placeholder(tf.int32, [])
+    loss = tf.reduce_sum(x[:, :n] ** 2) + tf.reduce_sum(x[:, :n] ** 2)
+    [d] = tf.gradients(loss, x)
+    for count, wanted in ((-1, [4, 8, 0]), (1, [4, 0, 0]), (0, [0, 0, 0]), (7, [4, 8, 12]), (-7, [0, 0, 0])):
+        assert sess.run(d, {x: [[1.0, 2.0, 3.0]] * 2, n: count}).tolist() == [wanted] * 2

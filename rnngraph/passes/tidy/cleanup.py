@@ -8,12 +8,12 @@ dce         what no result and no effect needs goes, slots of loops and branches
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from rnngraph.ir.graph import Graph, Node, Value, current
 from rnngraph.ir.op import OPS
 from rnngraph.ir.rewrite import Rule, apply_rules
-from rnngraph.ir.sizes import Dim, Expr, Symbol
+from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute
 from rnngraph.ir.types import Type
 from rnngraph.ir.walk import Rebuilder, dims
 from rnngraph.passes.tidy.dce import dce
@@ -103,14 +103,16 @@ def fold(graph: Graph) -> Graph:
 
 # --- cse ---------------------------------------------------------------------------------------------------------
 
-def _unify(old: Sequence[Value], new: Sequence[Value], binds: set[Symbol]) -> dict[Symbol, Dim] | None:
-    """What the old values' sizes are in the new ones' for both to be of one type; None if they cannot be."""
+def _unify(old: Sequence[Value], new: Sequence[Value], binds: set[Symbol],
+           known: Mapping[Symbol, Dim]) -> dict[Symbol, Dim] | None:
+    """What the old values' sizes are in the new ones' for both to be of one type; None if they cannot be. `known` says what
+    sizes are already: two that became one are not written in each other again."""
     found: dict[Symbol, Dim] = {}
     for a, b in zip(old, new, strict=True):
         pairs = [*_type_dims(a.type, b.type), *zip(a.content or (), b.content or (), strict=False)]
         if (a.content is None) != (b.content is None) or len(list(dims(a.type))) != len(list(dims(b.type))):
             return None
-        for d, e in pairs:
+        for d, e in ((substitute(d, known), substitute(e, known)) for d, e in pairs):
             symbol = d.symbol if isinstance(d, Expr) else None
             if d == e:
                 continue
@@ -143,11 +145,12 @@ class _Sharer:
         if first is None:
             seen[key] = copy = rb.copy(node)
             return copy.results
-        sizes = _unify(node.results, first.results, node.graph.binds)
+        sizes = _unify(node.results, first.results, node.graph.binds, self.sizes)
         if sizes is None:
             return None
         self.merged += 1
-        self.sizes.update(sizes)
+        if sizes:
+            self.sizes = {s: substitute(d, sizes) for s, d in self.sizes.items()} | sizes
         return first.results
 
 
