@@ -11,9 +11,10 @@ import itertools
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 
-from rnngraph.ir.binders import settled_by
+from rnngraph.ir.binders import executed, settled_by
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.op import Control, Elementwise, Random
+from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import all_nodes
 from rnngraph.ops.control import numbered
@@ -55,15 +56,23 @@ class Rolls:
         self.weights = [0, *itertools.accumulate(1 + sum(1 for r in n.regions for _ in all_nodes(r)) for n in self.nodes)]
         """How many nodes there are in front of each place, those inside others included."""
         self.since: dict[Node, int] = {}
-        for node in graph.nodes:
-            inputs = (self.since[v.node] for v in node.operands if v.node is not None)
-            self.since[node] = max(inputs, default=0) if node in self.floating else self.at[node] + 1
+        self.place()
         self.where = Where()
         self.found: list[Roll] = []
         self.parts: dict[Repeat, Repeat | None] = {}
         """What `wired` found."""
 
     # --- the sequence ---------------------------------------------------------------------------------------------------
+
+    def place(self) -> None:
+        """Find `since`. Nothing moves in front of what tells a size that it names."""
+        teller: dict[Symbol, Node] = {}
+        for node in self.graph.nodes:
+            needs = [v.node for v in node.operands if v.node is not None]
+            if self.graph.binds:
+                needs += [teller[s] for s in executed(node) if s in teller]
+                teller.update((s, node) for s in settled_by(node) if s not in teller)
+            self.since[node] = self.at[node] + 1 if node in self.at else max((self.since[n] for n in needs), default=0)
 
     def sign(self, node: Node) -> int:
         """A number that nodes share which can be one node of a loop's body; one that cannot be has one of its own."""

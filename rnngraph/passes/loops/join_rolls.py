@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from rnngraph.ir.graph import Node
-from rnngraph.passes.loops.roll import Roll, Where, families, varies
+from rnngraph.passes.loops.roll import Roll, Where, families, inputs, varies
 
 SPARE = 1
 """Steps that may be left out at each end."""
@@ -63,12 +63,13 @@ class Joiner:
         """Whether each step of a roll can be the end of a step of another: whatever else it reads is there before that."""
         begin, first = self.position[into.steps[lag][0]], into.first + lag * len(into.steps[0])
         for step, nodes in enumerate(roll.steps):
-            for v in (v for node in nodes for v in node.operands):
+            for v in (v for node in nodes for v in inputs(node)):
                 made = self.where.made(v)
                 if made is not None and (made[:2] == (into, step + lag) or made.roll is roll):
                     continue
-                if v.node is None or v.node.op.name in ("constant", "sizes"):
-                    continue
-                if self.position[v.node] >= begin or self.ready[v.node] > first:
+                if v.node is None or v.node not in self.position:
+                    continue  # a parameter, or a constant in a branch
+                moves = v.node.op.name in ("constant", "sizes")
+                if self.ready[v.node] > first or not (moves or self.position[v.node] < begin):
                     return False
         return True
