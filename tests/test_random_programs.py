@@ -1,4 +1,4 @@
-"""Random programs: the reference engine and machine code give the same; so do gradients of order 1 and 2.
+"""Random programs: the reference engine, machine code and plans in NumPy give the same; so do gradients of order 1 and 2.
 
 `--graphs N` sets how many programs of each kind are tried in one test; CI's default makes more than 2,000 in all.
 """
@@ -17,6 +17,7 @@ from rnngraph.errors import InvalidArgumentError
 from rnngraph.ir.graph import building, call
 from rnngraph.passes.close.driver import close, open_part
 from rnngraph.runtime.interface import Options
+from tests.support.plan_engine import PlanEngine
 from tests.support.random_graphs import random_graph, random_open_graph
 
 PARTS = 8
@@ -32,16 +33,17 @@ def close_enough(a: Any, b: Any, tolerance: float, exact: bool) -> bool:
     return bool((a == b).all()) if exact else True
 
 
-def differences(graph: Any, inputs: Any, tolerance: float) -> list[int]:
-    """The numbers of the results on which the two engines differ."""
+def differences(graph: Any, inputs: Any, tolerance: float, engine: Any = None) -> list[int]:
+    """The numbers of the results on which an engine, "llvm" if none is given, differs from the reference."""
+    engine = engine or load("llvm")
     try:
         wanted = load("reference").compile(graph, Options())(inputs)
     except InvalidArgumentError:
         # Rows whose sizes differ from step to step may not stack; compiled, they may turn out not to differ.
         with suppress(InvalidArgumentError):
-            load("llvm").compile(graph, Options())(inputs)
+            engine.compile(graph, Options())(inputs)
         return []
-    found = load("llvm").compile(graph, Options())(inputs)
+    found = engine.compile(graph, Options())(inputs)
     return [i for i, (a, b) in enumerate(zip(wanted, found, strict=True)) if not close_enough(a, b, tolerance, True)]
 
 
@@ -67,6 +69,19 @@ def second_order(seed: int) -> tuple[Any, list[Any]]:
     opened = open_part(builder.graph, values, [], params)
     arrays = [np.asarray(a) for a in inputs]
     return close(opened, arrays, {}).graph, [*arrays, np.int64(0)]
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_plans_mean_what_the_program_means(part: int, graphs: int) -> None:
+    """Plans, interpreted in NumPy, of programs like those of the other two tests."""
+    count = max(1, graphs // (5 * PARTS))
+    engine = PlanEngine()
+    for seed in range(part * count, (part + 1) * count):
+        graph, inputs = random_graph(np.random.default_rng(seed), steps=8)
+        assert not differences(graph, inputs, 2e-4, engine), f"seed {seed}"
+        graph, inputs = second_order(seed)
+        with np.errstate(all="ignore"):
+            assert not differences(graph, inputs, 1e-6, engine), f"seed {seed} to order two"
 
 
 @pytest.mark.parametrize("part", range(PARTS))

@@ -8,21 +8,13 @@ known without comparing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from rnngraph.ir.sizes import Dim, add, floordiv, mul
-from rnngraph.lowering.plan import Branch, Loop, Nest, Slot, Step, Work
+from rnngraph.lowering.plan import Arena, Branch, Loop, Nest, Slot, Step, Work
 
 ALIGNMENT = 64
-
-
-@dataclass
-class Arena:
-    """Bins in order, each with its size in bytes (a multiple of the alignment), and the bin of each piece."""
-
-    bins: list[Dim] = field(default_factory=list)
-    bin_of: dict[Work, int] = field(default_factory=dict)
 
 
 def size_of(work: Work) -> Dim:
@@ -33,7 +25,8 @@ def size_of(work: Work) -> Dim:
 
 class _Placer:
     def __init__(self, steps: Sequence[Step]) -> None:
-        self.arena = Arena()
+        self.bins: list[Dim] = []
+        self.bin_of: dict[Work, int] = {}
         self.behind: dict[Slot, set[Work]] = {}
         self.free: dict[Dim, list[int]] = {}
         self.cache: dict[int, set[Work]] = {}
@@ -92,7 +85,7 @@ class _Placer:
         last: dict[Work, int] = {}
         for i, step in enumerate(steps):
             for work in self.used(step):
-                if work not in self.arena.bin_of:
+                if work not in self.bin_of:
                     first.setdefault(work, i)
                     last[work] = i
         begins: dict[int, list[Work]] = {}
@@ -130,18 +123,18 @@ class _Placer:
         size = size_of(work)
         waiting = self.free.get(size)
         if waiting:
-            self.arena.bin_of[work] = waiting.pop()
+            self.bin_of[work] = waiting.pop()
             return
-        self.arena.bin_of[work] = len(self.arena.bins)
-        self.arena.bins.append(size)
+        self.bin_of[work] = len(self.bins)
+        self.bins.append(size)
 
     def give_back(self, work: Work) -> None:
         """The piece's bin may be used again."""
-        self.free.setdefault(size_of(work), []).append(self.arena.bin_of[work])
+        self.free.setdefault(size_of(work), []).append(self.bin_of[work])
 
 
 def arrange(steps: Sequence[Step]) -> Arena:
     """The arena of a plan."""
     placer = _Placer(steps)
     placer.place(steps)
-    return placer.arena
+    return Arena(tuple(placer.bins), placer.bin_of)

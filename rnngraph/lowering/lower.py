@@ -16,6 +16,7 @@ from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.sizes import Dim, Expr, Symbol, add, mul, product
 from rnngraph.ir.types import DType, bool_
 from rnngraph.lowering import nests, products
+from rnngraph.lowering.assemble import Lowered, assemble, port
 from rnngraph.lowering.plan import (
     Arg,
     Bind,
@@ -29,14 +30,12 @@ from rnngraph.lowering.plan import (
     Input,
     Output,
     Pack,
-    Plan,
     Put,
     Slot,
     Step,
     Take,
     View,
     Work,
-    plan_of,
     row_major,
     whole,
 )
@@ -83,6 +82,9 @@ class Lowering:
             self.constants[self.inputs[key]] = array
         return Input(self.inputs[key])
 
+    def arrays(self) -> list[Any]:
+        """The fixed arrays, in the order of their inputs."""
+        return [self.constants[i] for i in sorted(self.constants)]
 
     def scalar(self, number: float, dtype: DType) -> View:
         """A number among the data, so that programs that differ in it alone share their code."""
@@ -462,7 +464,7 @@ RULES: dict[str, Callable[[Region, Node], None]] = {
 
 
 def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value],
-          panel: Callable[[DType, Dim, Dim], Dim]) -> Plan:
+          panel: Callable[[DType, Dim, Dim], Dim]) -> Lowered:
     """The plan of a stretch of nodes that reads `inputs` and gives `outputs`."""
     shared = Lowering()
     shared.panel = panel
@@ -477,7 +479,7 @@ def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Valu
     top.nodes(nodes)
     for value, view in zip(outputs, targets, strict=True):
         top.settle(value, view)
-    return plan_of(inputs, outputs, top.steps, shared.nodes, shared.constants)
+    return assemble(list(map(port, inputs)), list(map(port, outputs)), top.steps, shared.nodes, shared.arrays())
 
 
 __all__ = ["RULES", "Lowering", "Region", "lower"]

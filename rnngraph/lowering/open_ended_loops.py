@@ -9,22 +9,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from rnngraph.ir.graph import Node, Value
+from rnngraph.ir.graph import Node
 from rnngraph.ir.sizes import Dim, Symbol
-from rnngraph.ir.types import DType, TensorType, bool_
+from rnngraph.ir.types import DType, bool_
 from rnngraph.lowering import nests
+from rnngraph.lowering.assemble import Lowered, assemble, port
 from rnngraph.lowering.loops import lower_loop
 from rnngraph.lowering.lower import Lowering, Region
-from rnngraph.lowering.plan import Input, Loop, Output, Plan, plan_of, whole
+from rnngraph.lowering.plan import Input, Loop, Output, Port, whole
 from rnngraph.ops.control import parts
 
 
 @dataclass(frozen=True)
 class Grown:
-    """The plan of one loop. Outputs: carries, stacks with `capacity` rows, trips, and whether it wants more room."""
+    """The plan of one loop. Inputs: its operands. Outputs: carries, stacks with `capacity` rows, trips, and whether it wants
+    more room."""
 
     node: Node
-    plan: Plan
+    lowered: Lowered
     begin: Symbol
     capacity: Symbol
 
@@ -48,10 +50,10 @@ def lower_grown(node: Node, panel: Callable[[DType, Dim, Dim], Dim]) -> Grown:
         top.views[value] = whole(Input(i), value.type.dtype, value.shape)
     first = int(node.attrs["limited"])
     top.starts = {i: whole(Input(first + i), v.type.dtype, v.shape) for i, v in enumerate(p.carry)}
-    outputs = [_like(v, v.shape) for v in p.final]
-    outputs += [_like(v, (capacity.dim, *v.shape[1:])) for v in p.stacks]
-    outputs += [_like(p.trips, ()), Value(TensorType(bool_, ()), None, node.graph, None, -1, "more")]
-    views = [whole(Output(i), v.type.dtype, v.shape) for i, v in enumerate(outputs)]
+    outputs = [port(v) for v in p.final]
+    outputs += [Port(port(v).name, v.type.dtype, (capacity.dim, *v.shape[1:])) for v in p.stacks]
+    outputs += [port(p.trips, "trips"), Port("more", bool_, ())]
+    views = [whole(Output(i), v.dtype, v.shape) for i, v in enumerate(outputs)]
     for value, view in zip(p.stacks, views[len(p.final):], strict=False):
         top.places[value] = view
     lower_loop(top, node)
@@ -62,9 +64,5 @@ def lower_grown(node: Node, panel: Callable[[DType, Dim, Dim], Dim]) -> Grown:
     top.steps[last + 1] = replace(loop, begin=begin.dim, capacity=capacity.dim, more=views[-1])
     for value, view in zip((*p.final, *p.stacks, p.trips), views, strict=False):
         top.settle(value, view)
-    plan = plan_of(inputs, outputs, top.steps, shared.nodes, shared.constants, (begin, capacity))
-    return Grown(node, plan, begin, capacity)
-
-
-def _like(value: Value, shape: tuple[Dim, ...]) -> Value:
-    return Value(TensorType(value.type.dtype, shape), None, value.graph, None, -1, value.hint)
+    lowered = assemble(list(map(port, inputs)), outputs, top.steps, shared.nodes, shared.arrays(), (begin, capacity))
+    return Grown(node, lowered, begin, capacity)

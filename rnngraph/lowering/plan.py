@@ -10,13 +10,12 @@ Steps are executed in order; loops and branches hold steps of their own. Sizes a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Union
 
-from rnngraph.ir.graph import Node, Value
-from rnngraph.ir.sizes import Dim, Expr, Symbol, mul, product, symbols
-from rnngraph.ir.types import DType, TensorType
+from rnngraph.ir.sizes import Dim, Symbol, mul
+from rnngraph.ir.types import DType
 
 
 @dataclass(frozen=True)
@@ -304,66 +303,45 @@ Step = Union[Nest, Pack, Gemm, Take, Put, Draw, Arg, Check, CheckSizes, CheckRan
 
 
 @dataclass(frozen=True)
-class Plan:
-    """A stretch of a graph as steps. Inputs and outputs are contiguous arrays in these orders.
+class Port:
+    """An array of the caller, contiguous."""
 
-    `sizes` are all sizes in it, those in `counts` numbers of elements; `symbols` are what they are written in.
+    name: str
+    dtype: DType
+    shape: tuple[Dim, ...]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What fails where a step says so: an op, its name, the user's line."""
+
+    op: str
+    name: str
+    line: str
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Working memory: bins in order, each with its size in bytes (a multiple of the alignment), and the bin of each piece."""
+
+    bins: tuple[Dim, ...]
+    bin_of: Mapping[Work, int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A stretch of a graph as steps. It is complete: nothing in it belongs to the graph that it was made of.
+
+    Inputs are `inputs`, then `constants`, arrays that are known. A failing step names a place in `failures`. `sizes` are all
+    sizes in it, those in `counts` numbers of elements; `symbols` are what they are written in, in the caller's order.
     """
 
-    inputs: tuple[Value, ...]
-    outputs: tuple[Value, ...]
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    constants: tuple[Any, ...]
     steps: tuple[Step, ...]
     symbols: tuple[Symbol, ...]
-    nodes: tuple[Node, ...]
+    failures: tuple[Failure, ...]
     sizes: tuple[Dim, ...]
     counts: tuple[Dim, ...]
-    constants: dict[int, Any] = field(default_factory=dict)
-    """Inputs that are arrays known here: index -> array."""
-
-
-class _Sizes:
-    """The sizes that steps mention."""
-
-    def __init__(self) -> None:
-        self.all: dict[Dim, None] = {}
-        self.counts: dict[Dim, None] = {}
-        self.bound: set[Symbol] = set()
-
-    def walk(self, item: Any) -> None:
-        """Find them in anything that plans are made of."""
-        stack, seen = [item], set()
-        while stack:
-            at = stack.pop()
-            if isinstance(at, Expr):
-                self.all[at] = None
-            elif isinstance(at, tuple):
-                stack.extend(at)
-            elif is_dataclass(at) and type(at).__module__ == __name__ and id(at) not in seen:
-                seen.add(id(at))
-                self.note(at)
-                stack.extend(getattr(at, f.name) for f in fields(at))
-
-    def note(self, item: Any) -> None:
-        """What is a number of elements, and what a step binds."""
-        if isinstance(item, View):
-            self.counts.update(dict.fromkeys((*item.shape, product(item.shape))))
-        elif isinstance(item, Nest):
-            self.counts.update(dict.fromkeys((*item.sizes, product(item.sizes))))
-        elif isinstance(item, Work):
-            self.counts[item.count] = None
-        elif isinstance(item, Bind):
-            self.bound.add(item.symbol)
-
-
-def plan_of(inputs: Sequence[Value], outputs: Sequence[Value], steps: Sequence[Step], nodes: Sequence[Node],
-            constants: dict[int, Any], more: Sequence[Symbol] = ()) -> Plan:
-    """The plan of these steps. `more` symbols are wanted though no step may mention them."""
-    found = _Sizes()
-    found.walk(tuple(steps))
-    for value in (*inputs, *outputs):
-        if isinstance(value.type, TensorType) and value.type.shape is not None:
-            found.walk(whole(Input(-1), value.type.dtype, value.type.shape))
-    known = {d for d in (*found.all, *found.counts) if found.bound.isdisjoint(symbols(d))}
-    used = {s for d in known for s in symbols(d)} | set(more)
-    return Plan(tuple(inputs), tuple(outputs), tuple(steps), tuple(sorted(used, key=lambda s: s.serial)), tuple(nodes),
-                tuple(d for d in found.all if d in known), tuple(d for d in found.counts if d in known), constants)
+    arena: Arena

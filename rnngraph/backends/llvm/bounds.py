@@ -16,7 +16,6 @@ from typing import NamedTuple
 from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.text import Index
 from rnngraph.ir.sizes import Dim, mul, product
-from rnngraph.ir.types import TensorType
 from rnngraph.lowering.plan import Branch, Input, Loop, Nest, Output, Plan, Slot, Step, View, Work
 
 FIRST = -2
@@ -104,12 +103,11 @@ class CheckedEmitter(Emitter):
             return self.spans[base]
         if isinstance(base, Work):
             return Span(0, self.dim(base.count))
-        if isinstance(base, Input) and base.index in self.plan.constants:
-            return Span(0, int(self.plan.constants[base.index].size))
-        values = self.plan.outputs if isinstance(base, Output) else self.plan.inputs
-        t = values[base.index].type
-        assert isinstance(t, TensorType) and t.shape is not None
-        return Span(0, self.dim(product(t.shape)))
+        inputs = self.plan.inputs
+        if isinstance(base, Input) and base.index >= len(inputs):
+            return Span(0, int(self.plan.constants[base.index - len(inputs)].size))
+        ports = self.plan.outputs if isinstance(base, Output) else inputs
+        return Span(0, self.dim(product(ports[base.index].shape)))
 
     def inside(self, view: View, reach: Span, sizes: Sequence[Dim], what: str) -> None:
         """Check that what is reached is there."""

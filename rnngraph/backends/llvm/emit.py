@@ -2,7 +2,7 @@
 
     i64 @run(ptr inputs, ptr outputs, ptr sizes, ptr arena, ptr state)
 
-gives 0, -1 if it was told to stop (see `pulse`), or 1 + the number of the node that failed. Memory is the caller's;
+gives 0, -1 if it was told to stop (see `pulse`), or 1 + the number of the failure. Memory is the caller's;
 nothing is allocated. Arrays that a caller gives may change meanwhile: an element that decides which memory is touched is
 read once, and what was read is checked and used. Draws call routines of other objects (`draws.py`); these are the only
 undefined symbols.
@@ -20,7 +20,6 @@ from rnngraph.backends.llvm.pulse import CACHE_LINE, STATE, Pulse, work
 from rnngraph.backends.llvm.text import Function, Index, Module, memory_type
 from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol, add
 from rnngraph.ir.types import DType
-from rnngraph.lowering.buffers import Arena, arrange
 from rnngraph.lowering.plan import (
     Arg,
     Bind,
@@ -62,7 +61,7 @@ class Emitter:
         self.kernels = Kernels(self.module)
         self.routines: dict[Routine, None] = {}
         """What other objects must give."""
-        self.arena: Arena = arrange(plan.steps)
+        self.arena = plan.arena
         self.f: Function = self.module.function(
             "run", [("ptr", "inputs"), ("ptr", "outputs"), ("ptr", "sizes"), ("ptr", "arena"), STATE], "i64")
         self.pulse = Pulse(self.f, -1)

@@ -54,6 +54,7 @@ class Stretch:
     inputs: list[Value] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
     segment: Segment | None = None
+    failing: tuple[Node, ...] = ()
 
 
 @dataclass
@@ -90,10 +91,10 @@ class GrownStep:
 
     def run(self, env: dict[Value, Any], sizes: dict[Symbol, int]) -> int:
         """Run the loop; its status (see `emit`)."""
-        node, plan = self.grown.node, self.grown.plan
+        node = self.grown.node
         p = parts(node)
         n, first = len(p.carry), int(node.attrs["limited"])
-        operands = [env[v] for v in plan.inputs]
+        operands = [env[v] for v in node.operands]
         begin, kept = 0, [np.empty((0,)) for _ in p.stacks]
         while True:
             known = {**sizes, self.grown.begin: begin, self.grown.capacity: self.room}
@@ -209,7 +210,7 @@ class Program:
             self.explain_failure(step.nodes, dict(zip(step.inputs, inputs, strict=True)), sizes, step.nodes[0], str(error))
         if status:
             given = dict(zip(step.inputs, inputs, strict=True))
-            self.explain_failure(step.nodes, given, sizes, step.segment.plan.nodes[status - 1])
+            self.explain_failure(step.nodes, given, sizes, step.failing[status - 1])
         own = self.own
         for value, array in zip(step.outputs, outputs, strict=True):
             env[value] = array
@@ -224,7 +225,7 @@ class Program:
         except SizeError as error:
             self.explain_failure([node], dict(env), sizes, node, str(error))
         if status:
-            self.explain_failure([node], dict(env), sizes, step.grown.plan.nodes[status - 1])
+            self.explain_failure([node], dict(env), sizes, step.grown.lowered.nodes[status - 1])
         for value in node.results:
             bind(value, env[value], sizes, self.own)
 
@@ -336,19 +337,19 @@ class LLVMEngine:
 
     def compile_stretch(self, step: Stretch) -> None:
         """Lower, emit, compile and load one stretch."""
-        plan = lower(step.nodes, step.inputs, step.outputs, self.panel)
-        step.segment = self.segment(plan)
+        lowered = lower(step.nodes, step.inputs, step.outputs, self.panel)
+        step.segment, step.failing = self.segment(lowered.plan), lowered.nodes
 
     def compile_grown(self, node: Node) -> GrownStep:
         """Lower, emit, compile and load a loop that grows."""
         grown = lower_grown(node, self.panel)
-        return GrownStep(grown, self.segment(grown.plan))
+        return GrownStep(grown, self.segment(grown.lowered.plan))
 
     def segment(self, plan: Plan) -> Segment:
         """Emit, compile and load a plan."""
         emitter = CheckedEmitter(plan, self.target.vector_bits) if checks_wanted() else Emitter(plan, self.target.vector_bits)
         library = self.library(*emitter.texts(), list(emitter.routines))
-        return Segment(plan, library, emitter.arena.bins, self.guard, getattr(emitter, "places", ()))
+        return Segment(plan, library, self.guard, getattr(emitter, "places", ()))
 
     def library(self, optimised: str, verbatim: str, routines: Sequence[Routine] = ()) -> Library:
         """The loaded code of two texts, with the routines that it calls; from memory, disk or LLVM."""

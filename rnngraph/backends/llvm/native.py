@@ -13,29 +13,26 @@ from rnngraph.backends.llvm.guard import Guard
 from rnngraph.backends.llvm.memory import address, aligned
 from rnngraph.backends.llvm.target import Library
 from rnngraph.errors import InternalError
-from rnngraph.ir.sizes import Dim, Symbol, evaluate
-from rnngraph.ir.types import TensorType
+from rnngraph.ir.sizes import Symbol, evaluate
 from rnngraph.lowering.plan import Plan
 
 
 class Segment:
-    """A stretch of native code: arrays in, arrays out. `bins` are the sizes of the arena's parts.
+    """A stretch of native code: arrays in, arrays out.
 
     `places` are what statuses below -1 stand for, in checked code (see `bounds`).
     """
 
-    def __init__(self, plan: Plan, library: Library, bins: Sequence[Dim], guard: Guard,
-                 places: Sequence[str] = ()) -> None:
+    def __init__(self, plan: Plan, library: Library, guard: Guard, places: Sequence[str] = ()) -> None:
         self.plan = plan
         self.places = places
         self.library = library
         self.guard = guard
-        self.bins = tuple(bins)
         self.code = library.address("run")
-        self.constants = [np.ascontiguousarray(plan.constants[i]) for i in sorted(plan.constants)]
+        self.constants = [np.ascontiguousarray(a) for a in plan.constants]
         self.fixed = [address(a) for a in self.constants]
         self.layouts: dict[tuple[int, ...], _Layout] = {}
-        self.dtypes = [v.type.dtype.numpy for v in plan.outputs]
+        self.dtypes = [p.dtype.numpy for p in plan.outputs]
         self.arenas: list[Any] = []
 
     def __call__(self, inputs: Sequence[Any], sizes: Mapping[Symbol, int],
@@ -65,8 +62,8 @@ class Segment:
         """What depends on the sizes alone, kept for the next call with the same ones."""
         known = dict(zip(self.plan.symbols, values, strict=True))
         check_sizes(self.plan, known)
-        shapes = [_shape(v.type, known) for v in self.plan.outputs]
-        need = sum(evaluate(b, known) for b in self.bins)
+        shapes = [tuple(evaluate(d, known) for d in p.shape) for p in self.plan.outputs]
+        need = sum(evaluate(b, known) for b in self.plan.arena.bins)
         numbers = (ctypes.c_int64 * max(1, len(values)))(*values)
         made = _Layout(shapes, need, numbers,
                        ctypes.c_void_p * max(1, len(self.plan.inputs) + len(self.constants)),
@@ -117,8 +114,3 @@ class _Layout:
     numbers: Any
     pointers: Any
     targets: Any
-
-
-def _shape(t: Any, sizes: Mapping[Symbol, int]) -> tuple[int, ...]:
-    assert isinstance(t, TensorType) and t.shape is not None
-    return tuple(evaluate(d, sizes) for d in t.shape)
