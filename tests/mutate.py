@@ -45,7 +45,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "passes": (("rnngraph/passes", "rnngraph/passes/loops", "rnngraph/passes/tidy", "rnngraph/passes/typing",
                 "rnngraph/passes/tools"), ("tests/passes", API, RANDOM, PROGRAMS)),
     "close": (("rnngraph/passes/close",), (API, "tests/passes/test_raise_loops.py", PROGRAMS)),
-    "lowering": (("rnngraph/lowering",), (API, RANDOM, PROGRAMS, "tests/backends", "tests/ops")),
+    "lowering": (("rnngraph/lowering",), (API, RANDOM, PROGRAMS, "tests/lowering", "tests/backends", "tests/ops")),
     "llvm": (("rnngraph/backends/llvm",), ("tests/backends", API, RANDOM, PROGRAMS)),
     "session": (("rnngraph/session.py", "rnngraph/programs.py", "rnngraph/runtime", "rnngraph/backends"), (
         PROGRAMS, f"{FRONTEND}/test_variable.py", "tests/test_errors.py", "tests/errors/test_misuse.py")),

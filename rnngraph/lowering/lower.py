@@ -43,17 +43,25 @@ from rnngraph.lowering.support import DRAWS
 from rnngraph.lowering.views import MAPS, reshaped
 from rnngraph.ops.contraction import Letters, is_product, roles
 
+Panel = Callable[[DType, Dim, Dim], Dim]
+"""How many elements a packed k x n matrix takes, on some machine."""
+
+
+def flat(dtype: DType, k: Dim, n: Dim) -> Dim:
+    """As many as the matrix has, where nothing is padded."""
+    return mul(k, n)
+
 
 class Lowering:
     """What all regions of one plan share: numbering, constants, nodes that may fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, panel: Panel) -> None:
+        self.panel = panel
         self.works = 0
         self.slots = 0
         self.nodes: list[Node] = []
         self.inputs: dict[Any, int] = {}
         self.constants: dict[int, Any] = {}
-        self.panel: Callable[[DType, Dim, Dim], Dim] = lambda dtype, k, n: mul(k, n)
 
     def work(self, dtype: DType, count: Dim) -> Work:
         """A new piece of the arena."""
@@ -464,10 +472,10 @@ RULES: dict[str, Callable[[Region, Node], None]] = {
 
 
 def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value],
-          panel: Callable[[DType, Dim, Dim], Dim]) -> Lowered:
-    """The plan of a stretch of nodes that reads `inputs` and gives `outputs`."""
-    shared = Lowering()
-    shared.panel = panel
+          panel: Panel = flat) -> Lowered:
+    """The plan of a stretch of nodes that reads `inputs` and gives `outputs`. `panel` says how many elements a packed
+    matrix takes."""
+    shared = Lowering(panel)
     top = Region(shared)
     for i, value in enumerate(inputs):
         shared.inputs[value] = i
@@ -482,4 +490,4 @@ def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Valu
     return assemble(list(map(port, inputs)), list(map(port, outputs)), top.steps, shared.nodes, shared.arrays())
 
 
-__all__ = ["RULES", "Lowering", "Region", "lower"]
+__all__ = ["RULES", "Lowering", "Panel", "Region", "flat", "lower"]

@@ -6,16 +6,15 @@ of a step, and the caller enlarges the stacks and enters again with the saved ca
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from rnngraph.ir.graph import Node
-from rnngraph.ir.sizes import Dim, Symbol
-from rnngraph.ir.types import DType, bool_
+from rnngraph.ir.sizes import Symbol
+from rnngraph.ir.types import bool_
 from rnngraph.lowering import nests
 from rnngraph.lowering.assemble import Lowered, assemble, port
 from rnngraph.lowering.loops import lower_loop
-from rnngraph.lowering.lower import Lowering, Region
+from rnngraph.lowering.lower import Lowering, Panel, Region, flat
 from rnngraph.lowering.plan import Input, Loop, Output, Port, whole
 from rnngraph.ops.control import parts
 
@@ -36,12 +35,11 @@ def grows(node: Node) -> bool:
     return node.op.name == "loop" and len(node.regions) == 2 and bool(parts(node).stacks)
 
 
-def lower_grown(node: Node, panel: Callable[[DType, Dim, Dim], Dim]) -> Grown:
+def lower_grown(node: Node, panel: Panel = flat) -> Grown:
     """Lower one such loop."""
     p = parts(node)
     begin, capacity = Symbol("begin"), Symbol("capacity")
-    shared = Lowering()
-    shared.panel = panel
+    shared = Lowering(panel)
     top = Region(shared)
     # One input an operand, though operands may be one value: when the loop is entered again, its carries differ.
     inputs = node.operands

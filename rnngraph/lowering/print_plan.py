@@ -1,8 +1,8 @@
 """Plans as text, for people: what a stretch of native code does to memory, step by step.
 
-    plan(in0 x: f32[n,2], in1 w: f32[2,3]) -> (out0 y: f32[n,3])
+    plan(in0 x: float32[n,2], in1 w: float32[2,3]) -> (out0 y: float32[n,3])
       sizes n
-      bins 0: 64 bytes, work1
+      bin 0 of 64 bytes: work0
       pack work0 from in1[2,3]
       out0[n,3] = in0[n,2] @ work0
       for i0 < 3*n: out0[i0] = tanh(out0[i0])
