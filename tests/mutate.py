@@ -155,8 +155,6 @@ EQUAL: dict[str, str] = {
         "cost only: a matrix is packed in each step",
     "rnngraph/lowering/lower.py: `0` -> `1` in `pool = self.constant(dtype, np.empty(0, dtype.numpy))`":
         "a number more that nobody reads",
-    "rnngraph/lowering/plan.py: `value.type.shape is not None` -> `value.type.shape is None`":
-        "what steps read and make they mention",
     # What only changes words.
     "rnngraph/programs.py: `n is not None and n.name` -> `((n is not None) or (n.name))`":
         "words only: what is fetched of the user's graph has a node",
