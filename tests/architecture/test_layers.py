@@ -34,8 +34,8 @@ IMPORTS = {
 """What each room may import besides itself. The doors (cli, __init__, nn, train, contrib) may import all."""
 
 DOORS = ("cli", "demo", "nn", "train", "contrib", "__init__", "__main__")
-LATE = {"rnngraph/backends/__init__.py", "rnngraph/ir/walk.py"}
-"""Files that may import inside functions: an engine, networkx, which is asked for when something is compiled."""
+LATE = {"rnngraph/backends/__init__.py"}
+"""Files that may import inside functions: an engine, which is asked for when something is compiled."""
 
 
 def module(path: Path) -> str:
@@ -120,7 +120,6 @@ def test_libraries_stay_where_they_belong(path: Path) -> None:
     for statement, base, _ in imports(parsed(path)):
         where = f"{path}:{statement.lineno}"
         assert not under(base, "llvmlite") or under(name, "backends.llvm"), f"{where}: llvmlite is for backends/llvm"
-        assert not under(base, "networkx") or name == "ir.walk", f"{where}: networkx is for ir/walk.py"
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
