@@ -20,7 +20,6 @@ from rnngraph.passes.loops.reroll import rerolled
 from tests.passes.programs import Program, loops, same
 
 STEPS = 9
-ROLLED: list[int] = []
 
 
 # --- the sequence --------------------------------------------------------------------------------------------------------
@@ -77,7 +76,7 @@ def unrolled(draw: random.Random) -> tuple[Program, list[Value], list[np.ndarray
     return program, fetches, [values.normal(size=s) * 0.5 for s in shapes]
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(24))
 def test_random_unrolled_programs(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(find_rolls, "GAIN", 8)
     program, fetches, arrays = unrolled(random.Random(seed))
@@ -89,11 +88,13 @@ def test_random_unrolled_programs(seed: int, monkeypatch: pytest.MonkeyPatch) ->
     verify(opened.graph, closed=False)
     early = close(opened, [np.asarray(a) for a in arrays], {}).graph
     same(plain, early, arrays)
-    ROLLED.append(bool(loops(later)) + bool(loops(early)))
 
 
-def test_most_random_programs_were_rolled() -> None:
-    assert not ROLLED or sum(ROLLED) >= 1.6 * len(ROLLED)
+def test_most_random_programs_are_rolled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(find_rolls, "GAIN", 8)
+    made = [unrolled(random.Random(seed)) for seed in range(10)]
+    found = [open_part(program.graph, fetches, [], program.feeds, rerolls=True).graph for program, fetches, _ in made]
+    assert sum(map(bool, map(loops, found))) >= 8
 
 
 # --- what it costs -------------------------------------------------------------------------------------------------------
@@ -175,8 +176,9 @@ PROGRAMS = {f.__name__: f for f in (carried, two_back, layers, numbered, counted
 """Unrolled programs: functions of the rows and of a matrix of weights."""
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
-@pytest.mark.parametrize("given", ["unstacked", "indexed", "split", "fed"])
+@pytest.mark.parametrize(("name", "given"), [
+    *((name, given) for name in PROGRAMS for given in ("unstacked", "fed")),
+    *((name, given) for name in ("carried", "numbered") for given in ("indexed", "split"))])
 def test_programs(name: str, given: str) -> None:
     tf.reset_default_graph()
     draw = np.random.RandomState(1)
