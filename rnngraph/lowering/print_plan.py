@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from rnngraph.ir.sizes import Dim, Symbol, text
+from rnngraph.ir.printer import Names
+from rnngraph.ir.sizes import Dim
 from rnngraph.lowering.plan import (
     Access,
     Arg,
@@ -55,19 +56,9 @@ def print_plan(plan: Plan) -> str:
 class _Printer:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.names: dict[Symbol, str] = {}
+        self.names = Names()
         for symbol in plan.symbols:
-            self.name(symbol)
-
-    def name(self, symbol: Symbol) -> str:
-        """A size's name; a second one of the same hint gets a number."""
-        if symbol not in self.names:
-            taken, name, k = set(self.names.values()), symbol.hint, 0
-            while name in taken:
-                k += 1
-                name = f"{symbol.hint}.{k}"
-            self.names[symbol] = name
-        return self.names[symbol]
+            self.names.size(symbol)
 
     def lines(self) -> Iterator[str]:
         """Every line."""
@@ -78,21 +69,17 @@ class _Printer:
         for i, array in enumerate(plan.constants, len(plan.inputs)):
             yield f"  in{i} is {array.dtype}{list(array.shape)} {array.ravel()[:8].tolist()}{' ...' * (array.size > 8)}"
         if plan.symbols:
-            yield f"  sizes {', '.join(map(self.name, plan.symbols))}"
+            yield f"  sizes {', '.join(map(self.names.size, plan.symbols))}"
         for i, size in enumerate(plan.arena.bins):
             pieces = [self.base(w) for w, at in plan.arena.bin_of.items() if at == i]
-            yield f"  bin {i} of {self.dim(size)} bytes: {', '.join(pieces)}"
+            yield f"  bin {i} of {self.names.dim(size)} bytes: {', '.join(pieces)}"
         yield from self.steps(plan.steps, "  ")
 
     # --- words ----------------------------------------------------------------------------------------------------------
 
-    def dim(self, dim: Dim) -> str:
-        """A size."""
-        return text(dim, self.name, lambda s: s.serial)
-
     def dims(self, dims: Sequence[Dim]) -> str:
         """Sizes."""
-        return ",".join(map(self.dim, dims))
+        return ",".join(map(self.names.dim, dims))
 
     def port(self, port: Port) -> str:
         """An array of the caller."""
@@ -106,7 +93,7 @@ class _Printer:
     def view(self, view: View) -> str:
         """A tensor."""
         lies = "" if view.strides == row_major(view.shape) else f" by {self.dims(view.strides)}"
-        at = "" if view.offset == 0 else f" at {self.dim(view.offset)}"
+        at = "" if view.offset == 0 else f" at {self.names.dim(view.offset)}"
         return f"{self.base(view.base)}[{self.dims(view.shape)}{lies}{at}]"
 
     def fails(self, number: int) -> str:
@@ -124,7 +111,7 @@ class _Printer:
 
     def nest(self, step: Nest) -> Iterator[str]:
         """Loops, then what each store writes."""
-        loops = "".join(f"for i{k} < {self.dim(d)}: " for k, d in enumerate(step.sizes))
+        loops = "".join(f"for i{k} < {self.names.dim(d)}: " for k, d in enumerate(step.sizes))
         stores = [self.store(step, s) for s in step.stores]
         if len(stores) == 1:
             yield loops + stores[0]
@@ -142,12 +129,12 @@ class _Printer:
         """An element."""
         parts = [f"i{k}" if c == 1 else f"i{k} * {self.factor(c)}" for k, c in enumerate(access.coefficients) if c != 0]
         if access.offset != 0 or not parts:
-            parts.append(self.dim(access.offset))
+            parts.append(self.names.dim(access.offset))
         return f"{self.base(access.view.base)}[{' + '.join(parts)}]"
 
     def factor(self, dim: Dim) -> str:
         """A size that is multiplied."""
-        found = self.dim(dim)
+        found = self.names.dim(dim)
         return f"({found})" if " " in found else found
 
     def term(self, nest: Nest, number: int) -> str:
@@ -158,10 +145,10 @@ class _Printer:
         if term.op == "const":
             return repr(term.data[0])
         if term.op == "size":
-            return self.dim(term.data[0])
+            return self.names.dim(term.data[0])
         if term.op == "index":
             axis, multiplier, offset, _ = term.data
-            return f"(i{axis} * {multiplier} + {self.dim(offset)})" if axis >= 0 else self.dim(offset)
+            return f"(i{axis} * {multiplier} + {self.names.dim(offset)})" if axis >= 0 else self.names.dim(offset)
         attrs = "".join(f", {key}={value}" for key, value in term.data or ())
         return f"{term.op}({', '.join(self.term(nest, a) for a in term.args)}{attrs})"
 
@@ -187,15 +174,17 @@ class _Printer:
     def loop(self, step: Loop) -> Iterator[str]:
         """A loop: what its pointers do, its test, its body."""
         limit = "" if step.limit is None else f" < {self.view(step.limit)}"
-        room = "" if step.capacity is None else f", room for {self.dim(step.capacity)}, says more in {self.view(step.more)}"  # type: ignore[arg-type]
-        begin = "" if step.begin == 0 else f" from {self.dim(step.begin)}"
+        room = ""
+        if step.capacity is not None and step.more is not None:
+            room = f", room for {self.names.dim(step.capacity)}, says more in {self.view(step.more)}"
+        begin = "" if step.begin == 0 else f" from {self.names.dim(step.begin)}"
         yield f"loop {self.view(step.step)}{begin}{limit}{room}, counts in {self.view(step.trips)}  # {step.label}"
         for carry in step.carries:
             yield f"  {self.base(carry.slot)} at {self.view(carry.start)}, then at {self.view(carry.next)}"
         for row in step.rows:
             yield f"  {self.base(row.slot)} at each row of {self.view(row.whole)}{' from the last' * step.reverse}"
         for pong in step.pongs:
-            yield f"  {self.base(pong.slot)} at the halves of {self.base(pong.work)}, {self.dim(pong.half)} elements each"
+            yield f"  {self.base(pong.slot)} at the halves of {self.base(pong.work)}, {self.names.dim(pong.half)} elements each"
         if step.condition is not None:
             yield f"  while {self.view(step.condition)}"
             yield from self.steps(step.test, "    ")
@@ -216,9 +205,9 @@ RULES: dict[type, Callable[[_Printer, Any], Iterator[str]]] = {
     Pack: lambda p, s: iter([f"pack {p.base(s.packed)} from {p.view(s.matrix)}"]),
     Draw: lambda p, s: iter([f"{p.view(s.out)} = {s.op} of key {p.view(s.key)}"]),
     Check: lambda p, s: iter([f"check {p.view(s.condition)} {p.fails(s.node)}"]),
-    CheckSizes: lambda p, s: iter([f"check {p.dim(s.left)} {s.relation} {p.dim(s.right)} {p.fails(s.node)}"]),
+    CheckSizes: lambda p, s: iter([f"check {p.names.dim(s.left)} {s.relation} {p.names.dim(s.right)} {p.fails(s.node)}"]),
     CheckRange: lambda p, s: iter([f"check 0 <= {p.view(s.x)} < {p.view(s.limit)} {p.fails(s.node)}"]),
-    Bind: lambda p, s: iter([f"size {p.name(s.symbol)} is {p.view(s.x)}"]),
+    Bind: lambda p, s: iter([f"size {p.names.size(s.symbol)} is {p.view(s.x)}"]),
     Fail: lambda p, s: iter([f"fail {s.node}: {p.plan.failures[s.node].op}"])}
 """How each kind of step is written."""
 

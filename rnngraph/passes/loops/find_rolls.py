@@ -267,8 +267,6 @@ def _longest(things: Sequence[object]) -> tuple[int, int]:
     return best
 
 
-
-
 def _separate(values: Sequence[Value], steps: Sequence[Node]) -> bool:
     """Whether values that were made one by one, and are read by these nodes, may become rows. Weights that differ make
     layers, not steps; values that come again and again are those of a longer step."""
