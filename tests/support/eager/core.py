@@ -60,6 +60,18 @@ def near(distance: Any) -> None:
         run().margin = min(run().margin, float(np.nanmin(np.abs(found), initial=np.inf)))
 
 
+class Sizes(tuple[int, ...]):
+    """A shape, and whether a graph surely knows it."""
+
+    fixed: bool
+
+    def __new__(cls, shape: tuple[int, ...], known: bool) -> Sizes:
+        """Sizes of a tensor."""
+        made = super().__new__(cls, shape)
+        made.fixed = known
+        return made
+
+
 class T:
     """An eager tensor. `loose`: only its shape and dtype are known. `fixed`: its shape is known when a graph is built."""
 
@@ -80,14 +92,14 @@ class T:
         """The sizes of this execution."""
         return self.a.shape
 
-    def get_shape(self) -> tuple[int, ...]:
+    def get_shape(self) -> Sizes:
         """What a graph knows of the sizes: here all."""
-        return self.a.shape
+        return Sizes(self.a.shape, self.fixed)
 
     def set_shape(self, shape: Any) -> None:
-        """Must agree."""
+        """Must agree, if the graph knows what it is told."""
         if len(shape) != self.a.ndim or any(d is not None and d != n for d, n in zip(shape, self.a.shape, strict=True)):
-            raise Bad("set_shape")
+            raise Bad("set_shape") if getattr(shape, "fixed", True) else Skip("sizes that a graph may know or not")
 
     def __repr__(self) -> str:
         return f"T({self.a!r}{', loose' if self.loose else ''})"

@@ -171,8 +171,7 @@ def mapped(m: Maker) -> Any:
     else:
         state = next(iter(params))
         result, dtype = fitting(inner, state, params[state], False), ""
-        if all(v.fixed for v in params[state]):  # else the graph knows no sizes to set, though NumPy has some
-            inner.lines.append(f"{result}.set_shape({state}.get_shape())")
+        inner.lines.append(f"{result}.set_shape({state}.get_shape())")
     made = m.fresh()
     given = "" if own or how == "map_fn" else f", {start}"
     return m.add("\n".join([*m.function(name, list(params), inner, result),
