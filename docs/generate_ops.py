@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import rnngraph.ops
-from rnngraph.ir.op import OPS, Attr, Composite, Control, Elementwise, OpDef, Reduction, State
+from rnngraph.ir.kinds import Composite, Control, State
+from rnngraph.ir.op import OPS, Attr, OpDef
 from rnngraph.ir.types import DType
-from rnngraph.lowering.support import STEPS
-from rnngraph.passes.fuse import MAPPED
+from rnngraph.lowering.support import native
+from rnngraph.passes.fuse import fits_kernels
 
 assert rnngraph.ops, "importing the room fills the table"
 
@@ -64,9 +65,9 @@ def engine(op: OpDef) -> str:
         return "gone"
     if isinstance(kind, Composite):
         return "expanded"
-    if (isinstance(kind, (Elementwise, Reduction)) and not op.fails) or op.name in MAPPED:
+    if fits_kernels(op):
         return "kernel"
-    return "step" if op.name in STEPS or isinstance(kind, Control) else "host"
+    return "step" if native(op) or isinstance(kind, Control) else "host"
 
 
 def row(op: OpDef) -> str:

@@ -22,7 +22,7 @@ from rnngraph.frontend.framework.fetches import Feeds, Fetches
 from rnngraph.frontend.framework.graph import Graph, get_default_graph, sessions
 from rnngraph.frontend.framework.names import op_type
 from rnngraph.ir.graph import Node, Target, Value
-from rnngraph.ir.op import Effect
+from rnngraph.ir.kinds import Effect
 from rnngraph.ir.types import RefType
 from rnngraph.locks import ForkLock, Several
 from rnngraph.programs import Prepared, Programs, Variant

@@ -20,7 +20,8 @@ from typing import Any, NamedTuple, Union
 
 import numpy as np
 
-from rnngraph.ir.op import Composite, Content, OpDef, Site, lookup
+from rnngraph.ir.kinds import Composite
+from rnngraph.ir.op import Content, OpDef, Site, lookup
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
+from rnngraph.ir.kinds import Kind
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import TensorType, Type
 
@@ -51,79 +52,6 @@ class Site:
         if not isinstance(t, TensorType):
             raise TypeError(f"operand {i} must be a tensor, but it is {t}")
         return t
-
-
-# --- kinds: what code generation needs to know ------------------------------------------------------------------
-
-@dataclass(frozen=True)
-class Elementwise:
-    """One output element from the operands' elements at the same place. `scalar(s, *elements, **attrs)`."""
-
-    scalar: Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Reduction:
-    """Combines along axes given by attribute `axes`; `combine` is "add", "mul", "max", "min", "and" or "or"."""
-
-    combine: str
-
-
-@dataclass(frozen=True)
-class Contraction:
-    """A sum of products with axis letters, in attribute `spec`: "bi,ih->bh"."""
-
-
-@dataclass(frozen=True)
-class Movement:
-    """Each output element is one operand element (or a constant). `how` names the family: see lowering."""
-
-    how: str
-
-
-@dataclass(frozen=True)
-class Indexed:
-    """Reads or writes at data-dependent places: "take", "put", "put_add" or "arg"."""
-
-    how: str
-
-
-@dataclass(frozen=True)
-class State:
-    """Variables; gone after close."""
-
-
-@dataclass(frozen=True)
-class Random:
-    """A pure function of a key and the element's flat index, which make the element's 64 random bits; `scalar(s, x, y,
-    other operands, **attrs)` makes a number of these, given as two uint32 words. See `ops/random.py`."""
-
-    scalar: Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Composite:
-    """Expanded by close into other ops: `expand(operands, attrs) -> results`, called with a builder current."""
-
-    expand: Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Effect:
-    """Assertions and prints."""
-
-
-@dataclass(frozen=True)
-class Control:
-    """loop, if, fused: ops with regions."""
-
-
-@dataclass(frozen=True)
-class Host:
-    """Everything else: run by the reference kernel on every engine."""
-
-
-Kind = Union[Elementwise, Reduction, Contraction, Movement, Indexed, State, Random, Composite, Effect, Control, Host]
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,9 @@ from typing import Any
 
 from rnngraph.ir.binders import unbound
 from rnngraph.ir.graph import Array, Graph, Node, OpenSizes, Value, expands
+from rnngraph.ir.kinds import Composite, Control, Effect, Elementwise, Host, Reduction, State
 from rnngraph.ir.layout import LayoutError, slots
-from rnngraph.ir.op import OPS, Composite, Content, Control, Effect, Elementwise, Host, Reduction, Site, State
+from rnngraph.ir.op import OPS, Content, Site
 from rnngraph.ir.printer import excerpt
 from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute, symbols
 from rnngraph.ir.slot_rules import check_inputs, check_outputs

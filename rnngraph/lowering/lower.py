@@ -13,6 +13,20 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Node, Value
+from rnngraph.ir.kinds import (
+    Contraction,
+    Elementwise,
+    Extreme,
+    Gather,
+    Index,
+    Letters,
+    Literal,
+    Movement,
+    Placement,
+    Random,
+    Scatter,
+)
+from rnngraph.ir.op import OpDef
 from rnngraph.ir.sizes import Dim, Expr, Symbol, add, mul, product
 from rnngraph.ir.types import DType, bool_
 from rnngraph.lowering import nests, products
@@ -39,9 +53,7 @@ from rnngraph.lowering.plan import (
     row_major,
     whole,
 )
-from rnngraph.lowering.support import DRAWS
-from rnngraph.lowering.views import MAPS, reshaped
-from rnngraph.ops.contraction import Letters, is_product, roles
+from rnngraph.lowering.views import reshaped, seen
 
 Panel = Callable[[DType, Dim, Dim], Dim]
 """How many elements a packed k x n matrix takes, on some machine."""
@@ -156,7 +168,7 @@ class Region:
 
     def nodes_one(self, node: Node) -> None:
         """Lower one node. In a region, the numbers that it makes may be sizes that later nodes name."""
-        RULES[node.op.name](self, node)
+        rule(node.op)(self, node)
         if self.parent is not None and node.graph.binds:
             for value in node.results:
                 self.bind(value)
@@ -174,13 +186,14 @@ class Region:
     def plan_concats(self, nodes: Sequence[Node]) -> None:
         """Let what a concat joins be written into it directly. Only kernels and products can write to places that are not
         contiguous, and get such; `place` gives every other op one block of memory."""
-        made = {v for n in nodes for v in n.results if n.op.name in ("fused", "contract")}
+        made = {v for n in nodes for v in n.results if n.op.name == "fused" or isinstance(n.op.kind, Contraction)}
         for node in reversed(nodes):
-            if node.op.name != "concat":
+            kind = node.op.kind
+            if not isinstance(kind, Placement) or kind.fill is not None:
                 continue
             out = self.place(node.results[0])
             self.places[node.results[0]] = out
-            for operand, piece in _pieces(node, out):
+            for operand, piece in _pieces(kind, node, out):
                 if operand in made and operand not in self.places and node.operands.count(operand) == 1:
                     self.places[operand] = piece
 
@@ -189,68 +202,54 @@ class Region:
         region = node.regions[0]
         views = {p: self.views[v] for p, v in zip(region.params, node.operands, strict=True)}
         for inner in region.nodes:
-            if inner.op.name == "constant" and not _simplifies(number := inner.attrs["value"].array.item()):
+            kind, scalar = inner.op.kind, not inner.results[0].shape
+            if isinstance(kind, Literal) and scalar and not _simplifies(number := kind.number(inner.attrs)):
                 views[inner.results[0]] = self.shared.scalar(number, inner.results[0].type.dtype)
         out = [self.place(v) for v in node.results]
         self.steps.append(nests.nest(node, views, out))
         self.views.update(zip(node.results, out, strict=True))
 
-    def add(self, node: Node) -> None:
-        """A sum that stands alone: what `fuse` left for a loop to do in place, where no loop does."""
+    def alone(self, node: Node) -> None:
+        """An elementwise op outside kernels: it may fail, or `fuse` left it for a loop to do in place."""
+        kind = node.op.kind
+        assert isinstance(kind, Elementwise)
+        if kind.nonzero is not None:
+            y = self.views[node.operands[kind.nonzero]]
+            sound = self.shared.tensor(bool_, y.shape)
+            self.steps += [nests.nonzero(y, sound), Check(whole_at(sound, (product(y.shape),)), self.shared.node(node))]
         out = self.place(node.results[0])
         self.steps.append(nests.single(node, [self.views[v] for v in node.operands], out))
         self.views[node.results[0]] = out
 
-    def division(self, node: Node) -> None:
-        """An integer division, whose divisors are looked at first."""
-        x, y = (self.views[v] for v in node.operands)
-        sound = self.shared.tensor(bool_, y.shape)
-        self.steps += [nests.nonzero(y, sound), Check(whole_at(sound, (product(y.shape),)), self.shared.node(node))]
-        out = self.place(node.results[0])
-        self.steps.append(nests.single(node, (x, y), out))
-        self.views[node.results[0]] = out
-
     def movement(self, node: Node) -> None:
-        """A view."""
-        self.views[node.results[0]] = MAPS[node.op.name](self.views[node.operands[0]], node)
-
-    def reshape(self, node: Node) -> None:
-        """A view of contiguous memory."""
-        made = reshaped(self.contiguous(self.views[node.operands[0]]), node.results[0].shape)
+        """A view; where the order of elements is all that stays, of contiguous memory."""
+        kind, view, shape = node.op.kind, self.views[node.operands[0]], node.results[0].shape
+        assert isinstance(kind, Movement)
+        made = reshaped(self.contiguous(view), shape) if kind.source is None else seen(view, kind.source(node), shape)
         assert made is not None
         self.views[node.results[0]] = made
 
-    def constant(self, node: Node) -> None:
-        """An array of the plan."""
-        value = node.results[0]
-        array = node.attrs["value"]
-        base = self.shared.constant(array, array.array)
-        self.views[value] = whole(base, value.type.dtype, value.shape)
+    def literal(self, node: Node) -> None:
+        """An array of the plan, or sizes written as numbers."""
+        kind, value = node.op.kind, node.results[0]
+        assert isinstance(kind, Literal)
+        found = kind.elements(node.attrs)
+        if isinstance(found, tuple):
+            out = self.place(value)
+            self.steps += nests.numbers(found, out)
+            self.views[value] = out
+        else:
+            self.views[value] = whole(self.shared.constant(found, found.array), value.type.dtype, value.shape)
 
-    def sizes(self, node: Node) -> None:
-        """Sizes written as numbers."""
-        out = self.place(node.results[0])
-        self.steps += nests.numbers(node.attrs["dims"], out)
-        self.views[node.results[0]] = out
-
-    def concat(self, node: Node) -> None:
-        """Copies of what was not written in place."""
-        out = self.places[node.results[0]]
-        for operand, piece in _pieces(node, out):
+    def placement(self, node: Node) -> None:
+        """What no operand fills, and copies of what was not written in place."""
+        kind, out = node.op.kind, self.place(node.results[0])
+        assert isinstance(kind, Placement)
+        if kind.fill is not None:
+            value = kind.fill(node.attrs)
+            self.steps.append(nests.fill(value if out.dtype.is_floating else int(value), out))
+        for operand, piece in _pieces(kind, node, out):
             self.settle(operand, piece)
-        self.views[node.results[0]] = out
-
-    def unslice(self, node: Node) -> None:
-        """A fill and a copy."""
-        out = self.place(node.results[0])
-        source = self.views[node.operands[0]]
-        value = node.attrs["value"]
-        self.steps.append(nests.fill(value if out.dtype.is_floating else int(value), out))
-        offset, strides = out.offset, []
-        for s, start, step in zip(out.strides, node.attrs["starts"], node.attrs["strides"], strict=True):
-            offset = add(offset, mul(start, s))
-            strides.append(mul(s, step))
-        self.steps.append(nests.copy(source, View(out.base, out.dtype, source.shape, tuple(strides), offset)))
         self.views[node.results[0]] = out
 
     # --- products -----------------------------------------------------------------------------------------------------
@@ -263,9 +262,11 @@ class Region:
 
     def multiply(self, node: Node, out: View, accumulate: bool) -> None:
         """out = or += the contraction."""
-        found = roles(node.attrs["spec"])
+        kind = node.op.kind
+        assert isinstance(kind, Contraction)
+        found = kind.letters(node.attrs)
         a, b = node.operands
-        if not is_product(found) or node.results[0].type.dtype.name not in ("float32", "float64"):
+        if not found.is_product or node.results[0].type.dtype.name not in ("float32", "float64"):
             self.steps.append(products.naive(found, self.views[a], self.views[b], out))
             return
         if found.out != found.m + found.n and found.out == found.n + found.m:
@@ -322,7 +323,7 @@ class Region:
     def invariant(self, value: Value) -> tuple[Value | None, list[Node]]:
         """The outer value that `value` is a view of, and the movement between; None if it is made here."""
         moves: list[Node] = []
-        while value.node is not None and value.node.op.name in MAPS:
+        while value.node is not None and mapped(value.node) is not None:
             moves.append(value.node)
             value = value.node.operands[0]
         return self.outer.get(value), moves[::-1]
@@ -337,7 +338,7 @@ class Region:
             else:
                 view = self.views[value]
                 for move in moves:
-                    view = MAPS[move.op.name](view, move)
+                    view = seen(view, mapped(move) or (), move.results[0].shape)
                 self.packs[key] = self.pack(view, text, k, n)
         return self.packs[key]
 
@@ -373,23 +374,25 @@ class Region:
 
     def put(self, node: Node) -> None:
         """A copy of x with rows replaced or added to."""
-        out = self.place(node.results[0])
+        kind, out = node.op.kind, self.place(node.results[0])
+        assert isinstance(kind, Scatter)
         self.steps.append(nests.copy(self.views[node.operands[0]], out))
         index, updates = (self.contiguous(self.views[v]) for v in node.operands[1:])
         row = product(out.shape[1:])
         count = product(index.shape)
         self.steps.append(Put(whole_at(out, (out.shape[0], row)), whole_at(index, (count,)),
-                              whole_at(updates, (count, row)), node.op.name == "put_add", self.shared.node(node)))
+                              whole_at(updates, (count, row)), kind.add, self.shared.node(node)))
         self.views[node.results[0]] = out
 
     def arg(self, node: Node) -> None:
         """The place of an extreme element."""
         x = self.contiguous(self.views[node.operands[0]])
-        axis = node.attrs["axis"] % len(x.shape)
+        kind, axis = node.op.kind, node.attrs["axis"] % len(x.shape)
+        assert isinstance(kind, Extreme)
         out = self.place(node.results[0])
         outer, inner = product(x.shape[:axis]), product(x.shape[axis + 1:])
         self.steps.append(Arg(whole_at(x, (outer, x.shape[axis], inner)), whole_at(out, (outer, inner)),
-                              node.op.name == "argmax", self.shared.node(node)))
+                              kind.largest, self.shared.node(node)))
         self.views[node.results[0]] = out
 
     def check_range(self, node: Node) -> None:
@@ -448,27 +451,34 @@ def _size(found: Letters, a: Value, b: Value, letter: str) -> Dim:
     return a.shape[found.a.index(letter)] if letter in found.a else b.shape[found.b.index(letter)]
 
 
-def _pieces(node: Node, out: View) -> list[tuple[Value, View]]:
-    """The part of a concat's result that each operand fills."""
-    axis = node.attrs["axis"] % len(out.shape)
-    offset, pieces = out.offset, []
-    for operand in node.operands:
-        pieces.append((operand, View(out.base, out.dtype, operand.shape, out.strides, offset)))
-        offset = add(offset, mul(operand.shape[axis], out.strides[axis]))
-    return pieces
+def _pieces(kind: Placement, node: Node, out: View) -> list[tuple[Value, View]]:
+    """The part of the result that each operand fills."""
+    placed = node.operands if kind.fill is None else node.operands[:1]
+    return [(v, seen(out, kind.target(node, i), v.shape)) for i, v in enumerate(placed)]
+
+
+def mapped(node: Node) -> Index | None:
+    """Where the elements of a node's result are in its operand, if it only moves them and says so by an index map."""
+    kind = node.op.kind
+    return kind.source(node) if isinstance(kind, Movement) and kind.source is not None else None
 
 
 FEW = 4
 """With at most this many rows a product reads its right matrix in place."""
-DIVISIONS = ("int_floordiv", "int_floormod", "int_truncdiv", "int_truncmod")
-RULES: dict[str, Callable[[Region, Node], None]] = {
-    "fused": Region.fused, "add": Region.add, "contract": Region.contract, "constant": Region.constant, "sizes": Region.sizes,
-    "reshape": Region.reshape, "concat": Region.concat, "unslice": Region.unslice, "take": Region.take,
-    "put": Region.put, "put_add": Region.put, "argmax": Region.arg, "argmin": Region.arg,
-    "check_range": Region.check_range, "check_sizes": Region.check_sizes, "assert": Region.check, "fail": Region.fail,
-    "no_op": Region.nothing, "force": Region.nothing, "if": Region.branch, **dict.fromkeys(DIVISIONS, Region.division),
-    **dict.fromkeys(DRAWS, Region.draw), **dict.fromkeys(MAPS, Region.movement)}
-"""How the nodes of each op are lowered; `loops`, which stands on this module, adds its own."""
+Rule = Callable[[Region, Node], None]
+KINDS: dict[type, Rule] = {
+    Elementwise: Region.alone, Movement: Region.movement, Placement: Region.placement, Literal: Region.literal,
+    Contraction: Region.contract, Gather: Region.take, Scatter: Region.put, Extreme: Region.arg, Random: Region.draw}
+"""How the nodes of each kind are lowered."""
+RULES: dict[str, Rule] = {
+    "fused": Region.fused, "check_range": Region.check_range, "check_sizes": Region.check_sizes, "assert": Region.check,
+    "fail": Region.fail, "no_op": Region.nothing, "force": Region.nothing, "if": Region.branch}
+"""How effects and ops with regions are; `loops`, which stands on this module, adds its own."""
+
+
+def rule(op: OpDef) -> Rule:
+    """How an op's nodes are lowered."""
+    return RULES[op.name] if op.name in RULES else KINDS[type(op.kind)]
 
 
 def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value],

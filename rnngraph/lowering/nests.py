@@ -1,74 +1,29 @@
 """Fused nodes to loop nests: each result is pulled, element by element, from the operands' memory.
 
-An index map says, for an axis of a value, which position is wanted: multiplier * loop index + offset, or a fixed offset.
+An index map (`ir.kinds.Place`) says, for each axis of a value, which position is wanted, in terms of the nest's loops.
 Movement inside the group only composes index maps.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from rnngraph.ir.graph import Node, Value
-from rnngraph.ir.op import Elementwise, Reduction
-from rnngraph.ir.sizes import Dim, add, mul, sub
+from rnngraph.ir.kinds import FIRST, Elementwise, Index, Iota, Literal, Movement, Place, Reduction
+from rnngraph.ir.sizes import Dim, Expr, add, mul
 from rnngraph.lowering.plan import Access, Nest, Store, Term, View
 
 
-@dataclass(frozen=True)
-class Place:
-    """A position along one axis: multiplier * (loop index `axis`) + offset; axis -1: the offset alone."""
-
-    axis: int
-    multiplier: int
-    offset: Dim
+def composed(source: Index, index: Index) -> Index:
+    """Where an element at `index` comes from, if `source` says so of movement's result."""
+    return tuple(_through(p, index) for p in source)
 
 
-Index = tuple[Place, ...]
-FIRST = Place(-1, 0, 0)
-
-
-def _through_broadcast(node: Node, index: Index) -> Index:
-    x = node.operands[0]
-    kept = index[len(index) - len(x.shape):]
-    return tuple(FIRST if d == 1 and wanted != 1 else p
-                 for d, wanted, p in zip(x.shape, node.results[0].shape[len(index) - len(x.shape):], kept, strict=True))
-
-
-def _through_expand(node: Node, index: Index) -> Index:
-    axis = node.attrs["axis"] % len(index)
-    return index[:axis] + index[axis + 1:]
-
-
-def _through_squeeze(node: Node, index: Index) -> Index:
-    shape = node.operands[0].shape
-    gone = {a % len(shape) for a in node.attrs["axes"]}
-    rest = iter(index)
-    return tuple(FIRST if i in gone else next(rest) for i in range(len(shape)))
-
-
-def _through_transpose(node: Node, index: Index) -> Index:
-    perm = node.attrs["perm"]
-    found = [FIRST] * len(index)
-    for i, p in enumerate(perm):
-        found[p % len(index)] = index[i]
-    return tuple(found)
-
-
-def _through_slice(node: Node, index: Index) -> Index:
-    return tuple(Place(p.axis, p.multiplier * step, add(mul(p.offset, step), start))
-                 for p, start, step in zip(index, node.attrs["starts"], node.attrs["strides"], strict=True))
-
-
-def _through_reverse(node: Node, index: Index) -> Index:
-    axes = {a % len(index) for a in node.attrs["axes"]}
-    return tuple(Place(p.axis, -p.multiplier, sub(sub(d, 1), p.offset)) if i in axes else p
-                 for i, (p, d) in enumerate(zip(index, node.results[0].shape, strict=True)))
-
-
-THROUGH: dict[str, Callable[[Node, Index], Index]] = {
-    "broadcast": _through_broadcast, "expand_dims": _through_expand, "squeeze": _through_squeeze,
-    "transpose": _through_transpose, "slice": _through_slice, "reverse": _through_reverse}
+def _through(p: Place, index: Index) -> Place:
+    if p.axis < 0:
+        return p
+    at = index[p.axis]
+    return Place(at.axis, mul(at.multiplier, p.multiplier), add(mul(at.offset, p.multiplier), p.offset))
 
 
 class _Puller:
@@ -125,10 +80,11 @@ class _Puller:
 
     def needs(self, node: Node, index: Index) -> list[tuple[Value, Index]]:
         """Which elements of which operands a node's element is made of."""
-        if isinstance(node.op.kind, Elementwise):
+        kind = node.op.kind
+        if isinstance(kind, Elementwise):
             return [(v, index) for v in node.operands]
-        if node.op.name in THROUGH:
-            return [(node.operands[0], THROUGH[node.op.name](node, index))]
+        if isinstance(kind, Movement) and kind.source is not None:
+            return [(node.operands[0], composed(kind.source(node), index))]
         return []
 
     def make(self, value: Value, index: Index, args: Sequence[int]) -> int:
@@ -137,18 +93,16 @@ class _Puller:
             return self.load(self.views[value], index)
         node = value.node
         assert node is not None
-        name = node.op.name
-        dtype = value.type.dtype.name
-        if name in THROUGH:
+        kind, dtype = node.op.kind, value.type.dtype.name
+        if isinstance(kind, Movement):
             return args[0]
-        if name == "constant":
-            return self.term("const", (), (node.attrs["value"].array.item(), dtype))
-        if name == "sizes":
-            return self.term("size", (), (node.attrs["dims"][0], dtype))
-        if name == "iota":
+        if isinstance(kind, Literal):
+            number = kind.number(node.attrs)
+            return self.term("size" if isinstance(number, Expr) else "const", (), (number, dtype))
+        if isinstance(kind, Iota):
             p = index[node.attrs["axis"] % len(index)]
             return self.term("index", (), (p.axis, p.multiplier, p.offset, dtype))
-        return self.term(name, args, _frozen(node))
+        return self.term(node.op.name, args, _frozen(node))
 
 
 def _frozen(node: Node) -> tuple[tuple[str, object], ...]:
@@ -160,7 +114,8 @@ def nest(node: Node, views: Mapping[Value, View], out: Sequence[View]) -> Nest:
     region = node.regions[0]
     reduction = next((n for n in region.nodes if isinstance(n.op.kind, Reduction)), None)
     domain = reduction.operands[0].shape if reduction is not None else region.results[0].shape
-    reduced = _reduced(reduction, len(domain))
+    gone = () if reduction is None else Reduction.axes(reduction)
+    reduced = tuple(k in gone for k in range(len(domain)))
     puller = _Puller(views, domain)
     here = tuple(Place(k, 1, 0) for k in range(len(domain)))
     stores = []
@@ -174,15 +129,7 @@ def nest(node: Node, views: Mapping[Value, View], out: Sequence[View]) -> Nest:
         else:
             stores.append(Store(puller.access(view, here), puller.pull(value, here)))
     return collapsed(Nest(domain, reduced, tuple(puller.accesses), tuple(puller.terms), tuple(stores),
-                          " ".join(sorted({n.op.name for n in region.nodes if n.op.name != "constant"}))))
-
-
-def _reduced(reduction: Node | None, rank: int) -> tuple[bool, ...]:
-    if reduction is None:
-        return (False,) * rank
-    axes = reduction.attrs["axes"]
-    gone = set(range(rank)) if axes is None else {a % rank for a in axes}
-    return tuple(i in gone for i in range(rank))
+                          " ".join(sorted({n.op.name for n in region.nodes if not isinstance(n.op.kind, Literal)}))))
 
 
 def _everywhere(target: View, make: Callable[[_Puller, Index], int], label: str) -> Nest:

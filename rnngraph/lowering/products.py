@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rnngraph.ir.kinds import Letters
 from rnngraph.ir.sizes import Dim, mul, product
 from rnngraph.lowering.plan import Access, Nest, Store, Term, View
-from rnngraph.ops.contraction import Letters
 
 
 def grouped(view: View, order: str, rows: str, columns: str) -> View | None:

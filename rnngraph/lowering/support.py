@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from rnngraph.ir.graph import Graph, Node
-from rnngraph.ir.op import OPS, Host, Random
+from rnngraph.ir.kinds import Composite, Host, Random
+from rnngraph.ir.op import OpDef
 from rnngraph.ir.types import KERNEL_DTYPES, ListType, TensorType
 from rnngraph.ir.walk import type_symbols
-from rnngraph.lowering.views import MAPS
+from rnngraph.lowering.lower import KINDS, RULES
 from rnngraph.ops.control import parts, region_symbols
 
-DRAWS = frozenset(name for name, op in OPS.items() if isinstance(op.kind, Random) and not op.fails)
-"""Random numbers that native code draws."""
-STEPS = frozenset({"fused", "add", "contract", "constant", "sizes", "reshape", "concat", "unslice", "take", "put", "put_add",
-                   "argmax", "argmin", "check_range", "check_sizes", "assert", "fail", "no_op", "force", "loop", "if",
-                   "int_floordiv", "int_floormod", "int_truncdiv", "int_truncmod", *DRAWS, *MAPS})
-"""Ops that have a native step."""
+
+def native(op: OpDef) -> bool:
+    """Whether an op has a native step. Of draws have one those of a key alone, which cannot fail."""
+    return op.name in RULES or (type(op.kind) in KINDS and not (isinstance(op.kind, Random) and op.fails))
 
 
 def why_host(node: Node, inside: bool = False) -> str | None:
     """Why a node runs on the host; None if it is native. `inside`: within the region of another node."""
-    if node.op.name not in STEPS:
+    if not native(node.op):
         if isinstance(node.op.kind, Host):
             return f"{node.op.name} has only a host kernel"
+        if isinstance(node.op.kind, Composite):  # which close left whole
+            return _types(node) or "the sizes that it depends on are not known"
         return f"no native kernel for {node.op.name} yet"
     reason = _types(node)
     if reason is not None:

@@ -53,14 +53,14 @@ def _floormod_rule(g: Value, x: Value, y: Value, z: Value) -> tuple[Value, Value
 
 
 elementwise("int_floordiv", "x / y of integers, rounded down. Fails for y = 0.",
-            lambda x, y: np.floor_divide(x, _divisor(y)), _floordiv_body, INTS, fails=True,
+            lambda x, y: np.floor_divide(x, _divisor(y)), _floordiv_body, INTS, nonzero=1,
             content=known_elements.binary(floordiv))
 elementwise("int_floormod", "x - floor(x / y) * y of integers: the sign is y's. Fails for y = 0.",
-            lambda x, y: np.mod(x, _divisor(y)), _floormod_body, INTS, fails=True, grad=_floormod_rule,
+            lambda x, y: np.mod(x, _divisor(y)), _floormod_body, INTS, nonzero=1, grad=_floormod_rule,
             content=known_elements.binary(mod))
 elementwise("int_truncdiv", "x / y of integers, rounded towards zero. Fails for y = 0.",
-            lambda x, y: (x - np.fmod(x, _divisor(y))) // y, lambda s, x, y: s.idiv(x, y), INTS, fails=True,
+            lambda x, y: (x - np.fmod(x, _divisor(y))) // y, lambda s, x, y: s.idiv(x, y), INTS, nonzero=1,
             content=known_elements.binary(known_elements.truncdiv))
 elementwise("int_truncmod", "The remainder of `int_truncdiv`: the sign is x's. Fails for y = 0.",
-            lambda x, y: np.fmod(x, _divisor(y)), lambda s, x, y: s.imod(x, y), INTS, fails=True,
+            lambda x, y: np.fmod(x, _divisor(y)), lambda s, x, y: s.imod(x, y), INTS, nonzero=1,
             content=known_elements.binary(known_elements.truncmod))

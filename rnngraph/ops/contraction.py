@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from rnngraph.ir.graph import Value, call
-from rnngraph.ir.op import Attr, Call, Contraction, Site
+from rnngraph.ir.kinds import Contraction, Letters
+from rnngraph.ir.op import Attr, Call, Site
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import TensorType
 from rnngraph.ops.build import expand_axes, shape_of
@@ -80,8 +80,13 @@ def _contract_rule(g: Any, c: Value) -> list[Value]:
     return [_cotangent(c, out, b, y, a, x), _cotangent(c, out, a, x, b, y)]
 
 
+def _spelled(found: Letters) -> dict[str, Any]:
+    return {"spec": f"{found.a},{found.b}->{found.out}"}
+
+
 declare("contract", "a b", "The sum of products over the letters of `spec` that the result lacks: `bi,ih->bh`.",
-        Contraction(), _contract_type, _contract, attrs={"spec": Attr("str")}, gradient=_contract_rule)
+        Contraction(lambda attrs: Letters(*letters(attrs["spec"])), _spelled), _contract_type, _contract,
+        attrs={"spec": Attr("str")}, gradient=_contract_rule)
 
 # --- bias --------------------------------------------------------------------------------------------------------
 
@@ -100,49 +105,3 @@ def _bias_type(site: Site) -> TensorType:
 composite("bias_add", "x b", "x plus a vector along the last axis.", _bias_type, lambda operands, attrs:
           operands[0] + operands[1], lambda call, x, b: x + b,
           gradient=lambda g, c: [c, call("unbroadcast", c, shape_of(g.operands[1]))])
-
-
-# --- roles of letters, for passes and lowering ---------------------------------------------------------------------
-
-@dataclass(frozen=True)
-class Letters:
-    """The letters of a contraction by role."""
-
-    a: str
-    b: str
-    out: str
-
-    @property
-    def batch(self) -> str:
-        """In both operands and in the result."""
-        return "".join(c for c in self.out if c in self.a and c in self.b)
-
-    @property
-    def m(self) -> str:
-        """In a and the result only."""
-        return "".join(c for c in self.out if c in self.a and c not in self.b)
-
-    @property
-    def n(self) -> str:
-        """In b and the result only."""
-        return "".join(c for c in self.out if c in self.b and c not in self.a)
-
-    @property
-    def k(self) -> str:
-        """Summed, in both."""
-        return "".join(c for c in self.a if c in self.b and c not in self.out)
-
-    @property
-    def lone(self) -> str:
-        """Summed, in one operand only."""
-        return "".join(c for c in self.a + self.b if c not in self.out and (c in self.a) != (c in self.b))
-
-
-def roles(spec: str) -> Letters:
-    """The letters of a contraction's `spec` by role."""
-    return Letters(*letters(spec))
-
-
-def is_product(found: Letters) -> bool:
-    """Whether a contraction is one matrix product."""
-    return not found.batch and not found.lone and len(set(found.a)) == len(found.a) and len(set(found.b)) == len(found.b)

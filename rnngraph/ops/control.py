@@ -20,7 +20,8 @@ import numpy as np
 
 from rnngraph.errors import InvalidArgumentError
 from rnngraph.ir.graph import Graph, Node, OpenSizes, Value
-from rnngraph.ir.op import Attr, Call, Content, Control, Effect, Elementwise, OpDef, Site, register
+from rnngraph.ir.kinds import Control, Effect, Elementwise
+from rnngraph.ir.op import Attr, Call, Content, OpDef, Site, register
 from rnngraph.ir.sizes import Dim, Symbol, maximum, substitute, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type, int32
 from rnngraph.ir.walk import map_dims, type_symbols

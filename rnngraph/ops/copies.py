@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.ir.graph import Value, call, constant
-from rnngraph.ir.op import Attr, Call, Content, Movement, Site
+from rnngraph.ir.graph import Node, Value, call, constant
+from rnngraph.ir.kinds import Index, Movement, Place
+from rnngraph.ir.op import Attr, Call, Content, Site
 from rnngraph.ir.types import TensorType, Type
 from rnngraph.ops import known_elements
 from rnngraph.ops.build import shape_of
@@ -18,6 +19,11 @@ from rnngraph.ops.shapes import Shape, merged, text
 
 def _same_type(site: Site) -> Type:
     return site.types[0]
+
+
+def same_places(node: Node) -> Index:
+    """Each element where it was."""
+    return tuple(Place(i, 1, 0) for i in range(len(node.results[0].shape)))
 
 
 def _filler(value: int) -> Any:
@@ -37,9 +43,9 @@ def _filled(value: int) -> Any:
     return content
 
 
-declare("identity", "x", "x itself, of any type.", Movement("reshape"), _same_type, lambda call, x: x,
+declare("identity", "x", "x itself, of any type.", Movement(same_places), _same_type, lambda call, x: x,
         content=known_elements.of_operand, gradient=lambda g, c: [c])
-declare("stop_gradient", "x", "x itself; no gradient passes.", Movement("reshape"), _same_type, lambda call, x: x,
+declare("stop_gradient", "x", "x itself; no gradient passes.", Movement(same_places), _same_type, lambda call, x: x,
         content=known_elements.of_operand)
 composite("zeros_like", "x", "Zeros of x's shape and dtype.", lambda site: site.tensor(0), _filler(0),
           lambda call, x: np.zeros_like(x), content=_filled(0))

@@ -10,7 +10,8 @@ import numpy as np
 
 from rnngraph.errors import InvalidArgumentError
 from rnngraph.ir.graph import Value
-from rnngraph.ir.op import Attr, Call, Composite, Content, Elementwise, Host, Kind, OpDef, Reduction, Site, register
+from rnngraph.ir.kinds import Composite, Elementwise, Host, Kind, Reduction
+from rnngraph.ir.op import Attr, Call, Content, OpDef, Site, register
 from rnngraph.ir.types import DTYPES, DType, TensorType, Type, as_dtype, bool_
 from rnngraph.ops.shapes import Shape, broadcast_shapes, reduced, same_dtype
 
@@ -92,13 +93,13 @@ def elementwise(name: str, doc: str, reference: Callable[..., Any], scalar: Call
                 grad: Callable[..., Any] | None = None, result: DType | str | None = None,
                 attrs: Mapping[str, Attr] | None = None, content: Callable[[Site], Content] | None = None,
                 gradient: Rule | None = None, operands: str | None = None, mask: bool = False,
-                fails: bool = False) -> OpDef:
+                nonzero: int | None = None) -> OpDef:
     """Declare an op on elements; operands broadcast and have one dtype.
 
     `scalar(s, *elements, **attrs)` is the body, None for ops that only the reference computes. `grad(g, *operands,
     result)` gives the cotangent of each operand, ignoring broadcasting. `result` is the dtype of the result if that is
     not the operands': a DType, or the name of the attribute that holds it. `mask`: operand 0 is bool, the rest of one
-    dtype.
+    dtype. `nonzero`: the operand whose elements must not be 0.
     """
     names = operands or _operand_names(scalar, attrs or {})
     first = 1 if mask else 0
@@ -124,8 +125,8 @@ def elementwise(name: str, doc: str, reference: Callable[..., Any], scalar: Call
         made = grad(cotangent, *g.operands, g.results[0])
         return made if isinstance(made, tuple) else (made,)
 
-    return declare(name, names, doc, Host() if scalar is None else Elementwise(scalar), infer, run, attrs=attrs,
-                   content=content, gradient=gradient if grad is None else rule, fails=fails)
+    return declare(name, names, doc, Host() if scalar is None else Elementwise(scalar, nonzero), infer, run, attrs=attrs,
+                   content=content, gradient=gradient if grad is None else rule, fails=nonzero is not None)
 
 
 def _operand_names(scalar: Callable[..., Any] | None, attrs: Mapping[str, Attr]) -> str:

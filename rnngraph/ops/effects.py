@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from rnngraph import errors
-from rnngraph.ir.op import Attr, Call, Effect, Host, Site
+from rnngraph.ir.kinds import Effect, Host
+from rnngraph.ir.op import Attr, Call, Site
 from rnngraph.ir.types import TensorType, Type, as_dtype
 from rnngraph.ir.walk import map_dims
 from rnngraph.ops import known_elements

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Value, call
-from rnngraph.ir.op import Attr, Call, Content, Host, Indexed, Kind, Site
+from rnngraph.ir.kinds import Extreme, Gather, Host, Kind, Scatter
+from rnngraph.ir.op import Attr, Call, Content, Site
 from rnngraph.ir.types import TensorType, as_dtype, int64
 from rnngraph.ops import known_elements
 from rnngraph.ops.build import (
@@ -123,7 +124,7 @@ def _expand_untake(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value
 
 
 declare("take", "x indices", "Elements of x along `axis` at these places, whose shape replaces the axis. Fails for an "
-        "index outside.", Indexed("take"), _take_type, _take, attrs={"axis": Attr("int", 0)}, content=_take_content,
+        "index outside.", Gather(), _take_type, _take, attrs={"axis": Attr("int", 0)}, content=_take_content,
         gradient=_take_rule, fails=True)
 composite("untake", "c indices shape", "Zeros of `shape` with c added at these places along `axis`: take's gradient.",
           _untake_type, _expand_untake, _untake, attrs={"axis": Attr("int", 0)},
@@ -169,9 +170,9 @@ def put_op(name: str, doc: str, kind: Kind, update: Callable[[Any, Any, Any], An
             gradient=gradient, fails=True)
 
 
-put_op("put_add", "x with updates added to the rows at these places; duplicates add.", Indexed("put_add"), np.add.at,
+put_op("put_add", "x with updates added to the rows at these places; duplicates add.", Scatter(add=True), np.add.at,
        lambda g, c: [c, None, call("take", c, g.operands[1])])
-put_op("put", "x with the rows at these places replaced; of duplicates the last counts.", Indexed("put"), _write,
+put_op("put", "x with the rows at these places replaced; of duplicates the last counts.", Scatter(add=False), _write,
        _put_rule)
 put_op("put_mul", "x with the rows at these places multiplied; duplicates too.", Host(), np.multiply.at)
 put_op("put_div", "x with the rows at these places divided; duplicates too.", Host(), np.true_divide.at)
@@ -325,8 +326,8 @@ def _arg(find: Any, worst: float) -> Callable[..., Any]:
     return run
 
 
-declare("argmax", "x", "The first place of the maximum along `axis`; NaN is none. Fails for an empty axis.", Indexed("arg"),
-        _arg_type, _arg(np.argmax, -np.inf), attrs=ARG, fails=True)
-declare("argmin", "x", "The first place of the minimum along `axis`; NaN is none. Fails for an empty axis.", Indexed("arg"),
-        _arg_type, _arg(np.argmin, np.inf), attrs=ARG, fails=True)
+declare("argmax", "x", "The first place of the maximum along `axis`; NaN is none. Fails for an empty axis.",
+        Extreme(largest=True), _arg_type, _arg(np.argmax, -np.inf), attrs=ARG, fails=True)
+declare("argmin", "x", "The first place of the minimum along `axis`; NaN is none. Fails for an empty axis.",
+        Extreme(largest=False), _arg_type, _arg(np.argmin, np.inf), attrs=ARG, fails=True)
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from rnngraph import errors
 from rnngraph.ir.graph import Graph, Node, Value
-from rnngraph.ir.op import Call, Effect
+from rnngraph.ir.kinds import Effect
+from rnngraph.ir.op import Call
 from rnngraph.ir.sizes import Dim, Expr, Symbol, evaluate
 from rnngraph.ir.types import ListType, TensorType, as_dtype
 from rnngraph.ops.control import parts

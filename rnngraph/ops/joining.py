@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.ir.graph import Value, call, call_node, current
-from rnngraph.ir.op import Attr, Call, Content, Movement, Site
+from rnngraph.ir.graph import Node, Value, call, call_node, current
+from rnngraph.ir.kinds import Index, Place, Placement
+from rnngraph.ir.op import Attr, Call, Content, Site
 from rnngraph.ir.sizes import Dim, add, floordiv, mul, sub
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import known_elements
@@ -60,6 +61,15 @@ def _concat(call: Call, *xs: Any) -> Any:
     except ValueError:
         shapes = ", ".join(str(list(x.shape)) for x in xs)
         raise invalid(f"ConcatOp : Dimensions of inputs should match, but the shapes are {shapes}") from None
+
+
+def _concat_target(node: Node, operand: int) -> Index:
+    rank = len(node.results[0].shape)
+    axis = node.attrs["axis"] % rank
+    before: Dim = 0
+    for v in node.operands[:operand]:
+        before = add(before, v.shape[axis])
+    return tuple(Place(i, 1, before if i == axis else 0) for i in range(rank))
 
 
 def _concat_rule(g: Any, c: Value) -> list[Value]:
@@ -243,7 +253,7 @@ def _expand_split_v(operands: Sequence[Value], attrs: Mapping[str, Any]) -> list
     return _parts(x, attrs["axis"] % x.tensor.rank, known)
 
 
-declare("concat", "x *xs", "Operands joined along `axis`.", Movement("concat"), _concat_type, _concat,
+declare("concat", "x *xs", "Operands joined along `axis`.", Placement(_concat_target), _concat_type, _concat,
         attrs={"axis": Attr("int")}, content=_concat_content, gradient=_concat_rule)
 composite("stack", "x *xs", "Operands of one shape joined along a new axis.", _stack_type, _expand_stack, _stack,
           attrs={"axis": Attr("int", 0)}, content=_stack_content, gradient=_stack_rule)

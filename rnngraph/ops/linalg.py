@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.ir.op import Call, Host, Site
+from rnngraph.ir.kinds import Host
+from rnngraph.ir.op import Call, Site
 from rnngraph.ir.types import TensorType
 from rnngraph.ops.declare import FLOATS, check_kind, declare
 

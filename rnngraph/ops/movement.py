@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.ir.graph import Value, call, current
-from rnngraph.ir.op import Attr, Call, Content, Movement, Site, SizeRules
-from rnngraph.ir.sizes import Dim, floordiv, mul, product
+from rnngraph.ir.graph import Node, Value, call, current
+from rnngraph.ir.kinds import FIRST, Index, Movement, Place
+from rnngraph.ir.op import Attr, Call, Content, Site, SizeRules
+from rnngraph.ir.sizes import Dim, floordiv, minimum, mul, product, sub
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import known_elements
 from rnngraph.ops.build import inverse, shape_of, transpose
@@ -56,8 +57,21 @@ def _broadcast_content(site: Site) -> Content:
     return known_elements.fit(content if len(content) == length else content * length, site.tensor(0).dtype)
 
 
+def _broadcast_source(node: Node) -> Index:
+    """An axis of size 1 is read at 0 throughout: where only running tells, by a multiplier that is 0 then."""
+    x, shape = node.operands[0].shape, node.results[0].shape
+    lead = len(shape) - len(x)
+
+    def place(axis: int, have: Dim, wanted: Dim) -> Place:
+        if have == 1 and wanted != 1:
+            return FIRST
+        sure = have == wanted or isinstance(have, int)
+        return Place(axis, 1 if sure else minimum(sub(have, 1), 1), 0)
+    return tuple(place(i, d, wanted) for i, (d, wanted) in enumerate(zip(x, shape[lead:], strict=True), lead))
+
+
 declare("broadcast", "x shape", "x repeated along new leading axes and axes of size 1, to that shape.",
-        Movement("broadcast"), _broadcast_type, _broadcast, content=_broadcast_content,
+        Movement(_broadcast_source), _broadcast_type, _broadcast, content=_broadcast_content,
         gradient=lambda g, c: [call("unbroadcast", c, shape_of(g.operands[0])), None])
 
 # --- the same elements in the same order -------------------------------------------------------------------------
@@ -157,6 +171,18 @@ def _squeeze_type(site: Site) -> TensorType:
     return x.with_shape(squeezed(x.shape, axes))
 
 
+def _expand_dims_source(node: Node) -> Index:
+    rank = len(node.results[0].shape)
+    return tuple(Place(i, 1, 0) for i in range(rank) if i != node.attrs["axis"] % rank)
+
+
+def _squeeze_source(node: Node) -> Index:
+    rank = len(node.operands[0].shape)
+    gone = axes_of(node.attrs["axes"], rank)
+    kept = iter(range(rank))
+    return tuple(FIRST if i in gone else Place(next(kept), 1, 0) for i in range(rank))
+
+
 def _squeeze(call: Call, x: Any) -> Any:
     try:
         return np.squeeze(x, call.attrs["axes"])
@@ -194,13 +220,13 @@ def _expand_reverse_axes(operands: Sequence[Value], attrs: Mapping[str, Any]) ->
 
 
 declare("reshape", "x shape", "The same elements in the same order with another shape; one size may be -1: the rest.",
-        Movement("reshape"), _reshape_type, _reshape, content=_reshape_content,
+        Movement(None), _reshape_type, _reshape, content=_reshape_content,
         gradient=lambda g, c: [call("reshape", c, shape_of(g.operands[0])), None])
-declare("expand_dims", "x", "x with a new axis of size 1 at `axis` of the result.", Movement("reshape"),
+declare("expand_dims", "x", "x with a new axis of size 1 at `axis` of the result.", Movement(_expand_dims_source),
         _expand_dims_type, lambda call, x: np.expand_dims(x, call.attrs["axis"]), attrs={"axis": Attr("int")},
         content=lambda site: _kept_content(site, expanded(site.tensor(0).shape, site.attrs["axis"])),
         gradient=lambda g, c: [call("squeeze", c, axes=(g.attrs["axis"],))])
-declare("squeeze", "x", "x without `axes`, all of size 1.", Movement("reshape"), _squeeze_type, _squeeze,
+declare("squeeze", "x", "x without `axes`, all of size 1.", Movement(_squeeze_source), _squeeze_type, _squeeze,
         attrs={"axes": Attr("ints")}, content=lambda site: site.contents[0],
         gradient=lambda g, c: [call("reshape", c, shape_of(g.operands[0]))])
 composite("squeeze_ones", "x", "x without every axis that is of size 1 when it runs.", _squeeze_ones_type,
@@ -217,6 +243,10 @@ def _transpose_type(site: Site) -> TensorType:
     return x.with_shape((None,) * len(perm) if x.shape is None else tuple(x.shape[p] for p in perm))
 
 
+def _transpose_source(node: Node) -> Index:
+    return tuple(Place(i, 1, 0) for i in inverse(node.attrs["perm"]))
+
+
 def _reverse_type(site: Site) -> TensorType:
     x = site.tensor(0)
     if x.shape is not None:
@@ -224,18 +254,24 @@ def _reverse_type(site: Site) -> TensorType:
     return x
 
 
+def _reverse_source(node: Node) -> Index:
+    shape = node.operands[0].shape
+    axes = axes_of(node.attrs["axes"], len(shape))
+    return tuple(Place(i, -1, sub(d, 1)) if i in axes else Place(i, 1, 0) for i, d in enumerate(shape))
+
+
 def _reverse_content(site: Site) -> Content:
     content = site.contents[0]
     return content if content is None or not site.attrs["axes"] else content[::-1]
 
 
-declare("transpose", "x", "x with axis perm[i] at place i.", Movement("transpose"), _transpose_type,
+declare("transpose", "x", "x with axis perm[i] at place i.", Movement(_transpose_source), _transpose_type,
         lambda call, x: np.transpose(x, call.attrs["perm"]).copy("C"), attrs={"perm": Attr("ints")},
         content=known_elements.of_operand,
         gradient=lambda g, c: [call("transpose", c, perm=inverse(g.attrs["perm"]))])
 composite("reverse_axes", "x", "x with its axes in reverse, of any rank.", _reverse_axes_type, _expand_reverse_axes,
           lambda call, x: x.T.copy("C"), content=known_elements.of_operand,
           gradient=lambda g, c: [call("reverse_axes", c)])
-declare("reverse", "x", "x with `axes` read backwards.", Movement("reverse"), _reverse_type,
+declare("reverse", "x", "x with `axes` read backwards.", Movement(_reverse_source), _reverse_type,
         lambda call, x: np.flip(x, call.attrs["axes"]).copy(), attrs={"axes": Attr("ints")}, content=_reverse_content,
         gradient=lambda g, c: [call("reverse", c, axes=g.attrs["axes"])])

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Value, call
-from rnngraph.ir.op import Attr, Call, Host, Site
+from rnngraph.ir.kinds import Host
+from rnngraph.ir.op import Attr, Call, Site
 from rnngraph.ir.sizes import add
 from rnngraph.ir.types import TensorType
 from rnngraph.ops.build import shape_of, size_vector

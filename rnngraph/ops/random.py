@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Value, call
-from rnngraph.ir.op import Attr, Call, Host, Random, Site
+from rnngraph.ir.kinds import Host, Random
+from rnngraph.ir.op import Attr, Call, Site
 from rnngraph.ir.types import DType, TensorType, as_dtype, float32, int64
 from rnngraph.ops.build import size_vector, sizes_in
 from rnngraph.ops.declare import (

@@ -9,7 +9,13 @@ LLVM text for machine code), so an op never mentions a machine, and tests compar
 
 from __future__ import annotations
 
-from typing import Protocol, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from rnngraph.ir.kinds import Elementwise
+
+if TYPE_CHECKING:
+    from rnngraph.ir.graph import Node
 
 S = TypeVar("S")
 
@@ -76,3 +82,31 @@ class Scalars(Protocol[S]):
     def shl(self, x: S, bits: int) -> S: ...
     def shr(self, x: S, bits: int) -> S:
         """Logical shift right."""
+
+
+# --- what a body costs ----------------------------------------------------------------------------------------------
+
+FREE = frozenset({"const", "typed", "index", "bitcast"})
+DEAR = frozenset({"div", "idiv", "imod", "sqrt", "exp", "expm1", "log", "log1p", "tanh", "sigmoid", "sin", "cos", "erf"})
+
+
+class _Count:
+    """The protocol with S = the count itself: it adds up what a body says."""
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def __getattr__(self, name: str) -> Callable[..., _Count]:
+        def count(*operands: Any) -> _Count:
+            self.total += 0 if name in FREE else 10 if name in DEAR else 1
+            return self
+        return count
+
+
+def cost(node: Node) -> int:
+    """How many instructions an element of an elementwise node takes, roughly: 10 for a function or a division."""
+    kind = node.op.kind
+    assert isinstance(kind, Elementwise)
+    found = _Count()
+    kind.scalar(found, *(found for _ in node.operands), **node.attrs)
+    return found.total

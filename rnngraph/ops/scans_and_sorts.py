@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Value, call
-from rnngraph.ir.op import Attr, Call, Host, Indexed, Site
+from rnngraph.ir.kinds import Host
+from rnngraph.ir.op import Attr, Call, Site
 from rnngraph.ir.types import TensorType, bool_, int32
 from rnngraph.ops.build import expand_axes, masked, number, size_along, size_vector
 from rnngraph.ops.declare import INTS, REALS, check_kind, composite, declare, invalid
@@ -140,7 +141,7 @@ def _reverse_sequence(call: Call, x: Any, lengths: Any) -> Any:
 
 
 declare("reverse_sequence", "x lengths", "The first lengths[b] steps along seq_axis of row b (batch_axis) read "
-        "backwards, the rest as it is. Fails for a length outside.", Indexed("reverse_sequence"),
+        "backwards, the rest as it is. Fails for a length outside.", Host(),
         _reverse_sequence_type, _reverse_sequence, attrs=SEQUENCE, fails=True,
         gradient=lambda g, c: [call("reverse_sequence", c, g.operands[1], **g.attrs), None])
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Array, Value, call, current
-from rnngraph.ir.op import Attr, Call, Content, Host, Movement, Site
+from rnngraph.ir.kinds import Host, Iota, Literal
+from rnngraph.ir.op import Attr, Call, Content, Site
 from rnngraph.ir.sizes import Dim, sub
 from rnngraph.ir.types import TensorType, as_dtype, int32
 from rnngraph.ops import known_elements
@@ -64,11 +65,11 @@ def _sizes(call: Call) -> Any:
     return np.asarray(values[0] if call.attrs["scalar"] else values, as_dtype(call.attrs["dtype"]).numpy)
 
 
-declare("constant", "", "A fixed array.", Movement("constant"), _constant_type, lambda call: _array(call.attrs),
-        attrs={"value": Attr("array")}, content=_constant_content)
+declare("constant", "", "A fixed array.", Literal(lambda attrs: attrs["value"]), _constant_type,
+        lambda call: _array(call.attrs), attrs={"value": Attr("array")}, content=_constant_content)
 declare("sizes", "", "Known sizes as a vector, or as a scalar: how closed graphs spell size arithmetic.",
-        Movement("sizes"), lambda site: TensorType(as_dtype(site.attrs["dtype"]),
-                                                   () if site.attrs["scalar"] else (len(site.attrs["dims"]),)),
+        Literal(lambda attrs: tuple(attrs["dims"])), lambda site: TensorType(as_dtype(site.attrs["dtype"]),
+                                                                  () if site.attrs["scalar"] else (len(site.attrs["dims"]),)),
         _sizes, attrs={"dims": Attr("dims"), **DTYPE, "scalar": Attr("bool", False)},
         content=lambda site: known_elements.fit(site.attrs["dims"], as_dtype(site.attrs["dtype"])))
 
@@ -207,7 +208,7 @@ def _expand_range(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value 
     return scaled if low == 0 else scaled + start
 
 
-declare("iota", "shape", "The position along `axis`, for every element of an array of that shape.", Movement("iota"),
+declare("iota", "shape", "The position along `axis`, for every element of an array of that shape.", Iota(),
         _iota_type, _iota, attrs={"axis": Attr("int", 0), **DTYPE}, content=_iota_content)
 composite("range", "start limit delta", "start, start + delta, ... as long as limit is not reached. Fails if delta is "
           "0 or leads away from limit.", _range_type, _expand_range, _range, content=_range_content, fails=True)

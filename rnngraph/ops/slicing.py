@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.ir.graph import Value, call
-from rnngraph.ir.op import Attr, Call, Content, Movement, Site
+from rnngraph.ir.graph import Node, Value, call
+from rnngraph.ir.kinds import Index, Movement, Place, Placement
+from rnngraph.ir.op import Attr, Call, Content, Site
 from rnngraph.ir.sizes import Dim, add, sub
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import known_elements
@@ -77,6 +78,11 @@ def _slice_content(site: Site) -> Content:
     return known_elements.fit(content[_places(starts, (stride,), counts)[0]], site.tensor(0).dtype)
 
 
+def _slice_source(node: Node) -> Index:
+    starts = zip(node.attrs["starts"], node.attrs["strides"], strict=True)
+    return tuple(Place(i, stride, start) for i, (start, stride) in enumerate(starts))
+
+
 def _slice_rule(g: Any, c: Value) -> list[Value]:
     return [call("unslice", c, shape_of(g.operands[0]), starts=g.attrs["starts"], strides=g.attrs["strides"])]
 
@@ -106,10 +112,11 @@ def _sized(operands: Sequence[Value], attrs: Mapping[str, Any]) -> Value | None:
 BOUNDS = {"starts": Attr("dims"), "strides": Attr("ints")}
 
 declare("slice", "x", "Elements starts[i] + k * strides[i], k < sizes[i] (None: to the end), along each axis i.",
-        Movement("slice"), _slice_type, _slice, attrs={**BOUNDS, "sizes": Attr("dims")}, content=_slice_content,
+        Movement(_slice_source), _slice_type, _slice, attrs={**BOUNDS, "sizes": Attr("dims")}, content=_slice_content,
         gradient=_slice_rule)
 declare("unslice", "x shape", "`value` everywhere, with x written at starts[i] + k * strides[i]: slice's reverse.",
-        Movement("unslice"), _unslice_type, _unslice, attrs={**BOUNDS, "value": Attr("float", 0.0)},
+        Placement(lambda node, i: _slice_source(node), lambda attrs: attrs["value"]), _unslice_type, _unslice,
+        attrs={**BOUNDS, "value": Attr("float", 0.0)},
         gradient=lambda g, c: [call("slice_sized", c, shape_of(g.operands[0]), starts=g.attrs["starts"],
                                     strides=g.attrs["strides"]), None])
 composite("slice_sized", "x sizes", "`slice` with sizes that are data.", _unslice_type, _sized,

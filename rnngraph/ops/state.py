@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rnngraph.ir.op import Attr, OpDef, Site, State, register
+from rnngraph.ir.kinds import State
+from rnngraph.ir.op import Attr, OpDef, Site, register
 from rnngraph.ir.types import RefType, TensorType, Type, bool_
 
 

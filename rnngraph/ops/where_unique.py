@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Value, call, call_node
-from rnngraph.ir.op import Attr, Call, Host, Site
+from rnngraph.ir.kinds import Host
+from rnngraph.ir.op import Attr, Call, Site
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import TensorType, as_dtype, int32, int64
 from rnngraph.ops.build import index, shape_of, zeros_like

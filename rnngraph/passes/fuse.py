@@ -9,25 +9,21 @@ its users if that executes it once an element (or it is cheap), and if the group
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Union
 
 from rnngraph.ir.binders import executed, settled_by, standing
 from rnngraph.ir.graph import Builder, Graph, Node, Value
-from rnngraph.ir.op import Elementwise, Movement, Reduction
+from rnngraph.ir.kinds import Contraction, Elementwise, Iota, Literal, Movement, Reduction
+from rnngraph.ir.op import OpDef
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import KERNEL_DTYPES, TensorType
 from rnngraph.ir.walk import Rebuilder, order, type_symbols
-from rnngraph.ops.contraction import is_product, roles
 from rnngraph.ops.control import FUSED, parts
+from rnngraph.ops.scalar import cost
 from rnngraph.passes.tools.prune import prune
 
-MAPPED = frozenset({"broadcast", "expand_dims", "squeeze", "transpose", "slice", "reverse", "iota"})
-"""Movement ops that are index maps inside a group."""
-CHEAP = frozenset({"add", "sub", "mul", "neg", "maximum", "minimum", "select", "cast", "square", "less", "less_equal",
-                   "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not",
-                   "as_size", "abs"})
 LARGEST = 150
 """Nodes a kernel has at most: LLVM's time grows faster than a kernel."""
 Shape = tuple[Dim, ...]
@@ -41,7 +37,13 @@ def native_type(value: Value) -> bool:
 
 def literal(node: Node) -> bool:
     """Whether a node is a scalar that a kernel can spell: copied into each group."""
-    return node.op.name in ("constant", "sizes") and not node.results[0].shape
+    return isinstance(node.op.kind, Literal) and not node.results[0].shape
+
+
+def fits_kernels(op: OpDef) -> bool:
+    """Whether nodes of an op may be part of a group, if their types allow."""
+    mapped = isinstance(op.kind, Movement) and op.kind.source is not None
+    return mapped or (isinstance(op.kind, (Reduction, Elementwise, Iota)) and not op.fails)
 
 
 def fusible(node: Node) -> bool:
@@ -50,23 +52,26 @@ def fusible(node: Node) -> bool:
         return False
     if any(not type_symbols(v.type).isdisjoint(settled_by(node)) for v in node.results):
         return False  # data say how large its result is
-    if node.op.name == "broadcast" and stretches_by_data(node):
-        return False  # no index map of a kernel: a view whose stride is computed
     kind = node.op.kind
-    if isinstance(kind, (Reduction, Elementwise)):
-        return not node.op.fails
-    return isinstance(kind, Movement) and node.op.name in MAPPED
+    if isinstance(kind, Movement) and kind.source is not None:
+        # Where only running tells whether an axis stretches, there is no index map: a view whose stride is computed.
+        return all(isinstance(p.multiplier, int) for p in kind.source(node))
+    return fits_kernels(node.op)
 
 
-def stretches_by_data(node: Node) -> bool:
-    """Whether only running tells if a broadcast repeats an axis."""
-    pairs = zip(reversed(node.operands[0].shape), reversed(node.results[0].shape), strict=False)
-    return any(not isinstance(d, int) and d != wanted for d, wanted in pairs)
-
-
-def movement(node: Node) -> bool:
+def moves(node: Node) -> bool:
     """Whether a node only says where elements are."""
     return isinstance(node.op.kind, Movement)
+
+
+def cheap(node: Node) -> bool:
+    """Whether a node is better executed again for each element that reads it than kept."""
+    return moves(node) or isinstance(node.op.kind, Iota) or (isinstance(node.op.kind, Elementwise) and cost(node) <= 1)
+
+
+def folds(node: Node) -> tuple[int, ...] | None:
+    """The axes that a reduction folds; None for any other node."""
+    return Reduction.axes(node) if isinstance(node.op.kind, Reduction) else None
 
 
 def later(graph: Graph) -> dict[Node, list[Node]]:
@@ -102,16 +107,19 @@ def summed_products(loop: Node) -> set[Node]:
             continue
         other = made.operands[1 - made.operands.index(param)]
         alone = users[param] == 1 and users[other] == 1 and result not in users and other not in p.body.results
-        if alone and other.node is not None and other.node.op.name == "contract" and _added_in_place(other.node):
+        if alone and other.node is not None and _added_in_place(other.node):
             found.add(made)
     return found
 
 
 def _added_in_place(contraction: Node) -> bool:
-    """Whether a contraction is one matrix product whose kernel can add to its result."""
-    found = roles(contraction.attrs["spec"])
+    """Whether a node is one matrix product whose kernel can add to its result."""
+    kind = contraction.op.kind
+    if not isinstance(kind, Contraction):
+        return False
+    found = kind.letters(contraction.attrs)
     ordered = found.out in (found.m + found.n, found.n + found.m)
-    return is_product(found) and ordered and contraction.results[0].type.dtype.name in ("float32", "float64")
+    return found.is_product and ordered and contraction.results[0].type.dtype.name in ("float32", "float64")
 
 
 @dataclass(eq=False)
@@ -170,7 +178,7 @@ class _Fuser:
             if self.joins(node, only):
                 self.add(node, only)
                 return
-        if movement(node) and node.op.name != "iota":
+        if moves(node):
             return
         shape = self.domain(node)
         if not isinstance(node.op.kind, Reduction):
@@ -182,13 +190,13 @@ class _Fuser:
         for found in self.neighbours(node, shape):
             self.add(node, found)
             return
-        group = Group(shape, tuple(self.axes(node)) if isinstance(node.op.kind, Reduction) else None)
+        group = Group(shape, folds(node))
         self.groups.append(group)
         self.add(node, group)
 
     def neighbours(self, node: Node, shape: Shape) -> Iterable[Group]:
         """Groups with the same domain that read what this node reads, and are independent of it."""
-        reduces = tuple(self.axes(node)) if isinstance(node.op.kind, Reduction) else None
+        reduces = folds(node)
         sources, readers = set(node.operands), self.readers(node)
         for group in self.groups[-12:]:
             if group in readers:
@@ -196,12 +204,6 @@ class _Fuser:
             if group.domain == shape and group.reduces == reduces and len(group.nodes) < 60:
                 if not sources.isdisjoint(group.reads) and self.convex(node, group):
                     yield group
-
-    def axes(self, node: Node) -> Sequence[int]:
-        """The axes that a reduction folds."""
-        shape = node.operands[0].shape
-        axes = node.attrs["axes"]
-        return range(len(shape)) if axes is None else sorted(a % len(shape) for a in axes)
 
     def domain(self, node: Node) -> Shape:
         """What a group rooted in this node runs over."""
@@ -211,11 +213,9 @@ class _Fuser:
         """Whether a node whose users are all in one group may be executed there."""
         if isinstance(node.op.kind, Reduction) or len(group.nodes) >= LARGEST:
             return False
-        if movement(node):
+        if moves(node) or isinstance(node.op.kind, Iota) or node.results[0].shape == group.domain:
             return True
-        if node.results[0].shape == group.domain:
-            return True
-        return node.op.name in CHEAP and all(node.op.name in CHEAP or movement(u) for u in self.users.get(node, []))
+        return cheap(node) and all(map(cheap, self.users.get(node, [])))
 
     def add(self, node: Node, group: Group) -> None:
         """Put a node into a group."""
@@ -255,7 +255,7 @@ class _Fuser:
 
 
 def _worth(group: Group) -> bool:
-    return any(not movement(n) or n.op.name == "iota" for n in group.nodes)
+    return not all(map(moves, group.nodes))
 
 
 class _Builder:
@@ -310,7 +310,8 @@ class _Builder:
         local: dict[Value, Value] = {}
         for n in members:
             # What comes after the first operand of a movement is a shape, which its index map knows from the types.
-            operands = [self.inside(rb, inner, local, v, i > 0 and movement(n)) for i, v in enumerate(n.operands)]
+            first = 0 if isinstance(n.op.kind, Iota) else 1 if moves(n) else len(n.operands)
+            operands = [self.inside(rb, inner, local, v, i >= first) for i, v in enumerate(n.operands)]
             copy = inner.node(n.op, operands, n.attrs, (), n.name,
                               [v.type for v in n.results], (), n.origin, [v.hint for v in n.results])
             local.update(zip(n.results, copy.results, strict=True))
@@ -329,7 +330,7 @@ class _Builder:
         """A member's operand: made in the group, copied into it, or captured."""
         if value in local:
             return local[value]
-        if value.node is not None and (literal(value.node) or (shape and value.node.op.name == "sizes")):
+        if value.node is not None and (literal(value.node) or (shape and isinstance(value.node.op.kind, Literal))):
             copy = inner.node(value.node.op, (), value.node.attrs, types=[value.type], origin=value.node.origin)
             local[value] = copy.results[0]
             local[value].content = value.content

@@ -11,7 +11,8 @@ import rnngraph.ops.control as control
 import rnngraph.ops.lists as lists
 import rnngraph.ops.state as state
 from rnngraph.ir.graph import SUGAR
-from rnngraph.ir.op import OPS, Control, Elementwise, OpDef, Reduction, State
+from rnngraph.ir.kinds import Control, Elementwise, Reduction, State
+from rnngraph.ir.op import OPS, OpDef
 from rnngraph.ir.verify import KINDS
 
 assert ops and control and lists and state

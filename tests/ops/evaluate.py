@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call
-from rnngraph.ir.op import Call, Composite, Content, OpDef
+from rnngraph.ir.kinds import Composite
+from rnngraph.ir.op import Call, Content, OpDef
 from rnngraph.ir.sizes import Expr, Symbol, evaluate
 from rnngraph.ir.types import TensorType, as_dtype
 from rnngraph.ops.indexed import Rows

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Array, complete_attrs
-from rnngraph.ir.op import OPS, Control, Elementwise, OpDef, Random, Reduction, Site, State
+from rnngraph.ir.kinds import Control, Elementwise, Random, Reduction, State
+from rnngraph.ir.op import OPS, OpDef, Site
 from rnngraph.ir.types import DType, as_dtype, float32, float64, int32, int64
 from tests.ops.evaluate import type_of
 

@@ -10,7 +10,8 @@ import pytest
 
 import rnngraph.ops  # noqa: F401
 from rnngraph.ir.graph import SUGAR, Builder, Graph, Value, building, call, call_node, complete_attrs, constant
-from rnngraph.ir.op import OPS, Composite, Elementwise, Random
+from rnngraph.ir.kinds import Composite, Elementwise, Random
+from rnngraph.ir.op import OPS
 from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.types import tensor
 from rnngraph.lowering.scalars_numpy import NumpyScalars

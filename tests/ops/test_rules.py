@@ -13,7 +13,8 @@ import pytest
 import rnngraph.ops  # noqa: F401
 from rnngraph import errors
 from rnngraph.ir.graph import Builder, Graph, Value, building, call, call_node, constant
-from rnngraph.ir.op import OPS, Elementwise
+from rnngraph.ir.kinds import Elementwise
+from rnngraph.ir.op import OPS
 from rnngraph.ir.sizes import Symbol, add, floordiv, maximum, minimum, mul, sub
 from rnngraph.ir.types import ListType, RefType, float32, float64, int32, int64, tensor
 from rnngraph.lowering.scalars_numpy import NumpyScalars

@@ -13,7 +13,8 @@ import numpy as np
 
 from rnngraph.backends.llvm.engine import LLVMEngine
 from rnngraph.backends.llvm.native import check_sizes
-from rnngraph.ir.op import Elementwise, Random, lookup
+from rnngraph.ir.kinds import Elementwise, Random
+from rnngraph.ir.op import lookup
 from rnngraph.ir.sizes import Dim, Symbol, evaluate, mul
 from rnngraph.ir.types import DType
 from rnngraph.lowering import plan as p

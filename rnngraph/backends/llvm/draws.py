@@ -17,7 +17,8 @@ from typing import Any
 
 from rnngraph.backends.llvm.scalars import LLVMScalars
 from rnngraph.backends.llvm.text import ITEM_BYTES, Function, Module, Scalar, memory_type, value_type
-from rnngraph.ir.op import Random, lookup
+from rnngraph.ir.kinds import Random
+from rnngraph.ir.op import lookup
 from rnngraph.ops.random import threefry, words
 
 

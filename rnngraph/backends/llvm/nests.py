@@ -14,7 +14,8 @@ from typing import Any
 from rnngraph.backends.llvm.pulse import GRAIN, STATE, Pulse, short, weight, work
 from rnngraph.backends.llvm.scalars import LLVMScalars
 from rnngraph.backends.llvm.text import Function, Index, Loop, Module, Scalar, memory_type
-from rnngraph.ir.op import Elementwise, lookup
+from rnngraph.ir.kinds import Elementwise
+from rnngraph.ir.op import lookup
 from rnngraph.ir.sizes import Dim, product
 from rnngraph.lowering.plan import Access, Nest, Store
 

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rnngraph.ir.graph import Builder, Graph, Node, Origin, Value, building, complete_attrs
-from rnngraph.ir.op import Composite, Elementwise, OpDef, Site, lookup
+from rnngraph.ir.kinds import Composite, Elementwise
+from rnngraph.ir.op import OpDef, Site, lookup
 from rnngraph.ir.sizes import Dim, Symbol, sub, symbols
 from rnngraph.ir.types import TensorType, Type
 from rnngraph.ops.shapes import nonnegative

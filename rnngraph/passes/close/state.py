@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from rnngraph.errors import FailedPreconditionError
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call, constant
-from rnngraph.ir.op import Random
+from rnngraph.ir.kinds import Random
 from rnngraph.ir.types import RefType, TensorType, Type, int64, tensor
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.control import make_if, parts

@@ -13,7 +13,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 
 from rnngraph.ir.binders import executed, settled_by
 from rnngraph.ir.graph import Graph, Node, Value
-from rnngraph.ir.op import Control, Elementwise, Random
+from rnngraph.ir.kinds import Control, Elementwise, Random
 from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import all_nodes

@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from rnngraph.ir.graph import Node, Value, call, constant
+from rnngraph.ir.kinds import Movement
 from rnngraph.ir.sizes import Dim, add, mul, sub
 from rnngraph.ir.types import DType, TensorType
-from rnngraph.passes.tools.value_facts import SPREADING, is_op, size_of
+from rnngraph.passes.tools.value_facts import is_op, size_of
 
 
 class Position(NamedTuple):
@@ -52,7 +53,7 @@ def of_row(value: Value) -> Position | None:
         return None
     if is_op(value, "iota"):
         return Position(1, 0)
-    if node.op.name in SPREADING:
+    if isinstance(node.op.kind, Movement):
         size = _spread(value)
         return None if size is None else Position(0, size)
     return _combined(node, [of_row(v) for v in _read(node)])
@@ -64,7 +65,7 @@ def _read(node: Node) -> tuple[Value, ...]:
 
 def _spread(value: Value) -> Dim:
     """The size that all elements of a vector are."""
-    while value.node is not None and value.node.op.name in ("broadcast", "reshape", "expand_dims"):
+    while value.node is not None and isinstance(value.node.op.kind, Movement):
         value = value.node.operands[0]
     return size_of(value)
 

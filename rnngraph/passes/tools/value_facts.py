@@ -7,6 +7,7 @@ from typing import Any
 
 from rnngraph.ir.binders import named
 from rnngraph.ir.graph import Array, Builder, Graph, Node, Value
+from rnngraph.ir.kinds import Movement
 from rnngraph.ir.op import OpDef
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import ListType, TensorType
@@ -14,9 +15,6 @@ from rnngraph.ir.walk import type_symbols
 
 SMALL = 16
 """Constants of at most this many elements are computed with, and copied, freely."""
-
-SPREADING = ("broadcast", "reshape", "expand_dims", "squeeze", "transpose", "reverse", "identity", "slice")
-"""Ops that give elements of operand 0 and nothing else, all of one value if the operand's are."""
 
 
 def array_of(value: Value) -> Any:
@@ -34,7 +32,7 @@ def uniform(value: Value) -> Any:
     Where a shape is computed, computing it may fail: that must not be lost.
     """
     node: Node | None = value.node
-    while node is not None and node.op.name in SPREADING and fixed(value):
+    while node is not None and isinstance(node.op.kind, Movement) and fixed(value):
         value = node.operands[0]
         node = value.node
     array = array_of(value)
