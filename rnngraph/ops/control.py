@@ -209,11 +209,11 @@ def numbered(region: Graph) -> list[Value]:
 
 
 def make_loop(builder: Any, *, cond: Any = None, body: Any, limit: Value | None = None, carry: Sequence[Value] = (),
-              rows: Sequence[Value] = (), name: str = "", **attrs: Any) -> Node:
+              rows: Sequence[Value] = (), name: str = "", types: Sequence[Type] | None = None, **attrs: Any) -> Node:
     """A loop from finished region builders.
 
     `cond` and `body` are builders whose graphs have their own parameters (t, carry[, rows]) and results; their captures
-    become the trailing parameters here, in one common order.
+    become the trailing parameters here, in one common order. `types`: of the results, if they are not to be inferred.
     """
     builders = [b for b in (cond, body) if b is not None]
     outer = body.finish_captures([b for b in builders if b is not body])
@@ -221,7 +221,7 @@ def make_loop(builder: Any, *, cond: Any = None, body: Any, limit: Value | None 
         b.graph.sealed = True
     operands = [*([limit] if limit is not None else []), *carry, *rows, *outer]
     node: Node = builder.node(LOOP, operands, {"carry": len(carry), "rows": len(rows), "limited": limit is not None,
-                                               **attrs}, [b.graph for b in builders], name)
+                                               **attrs}, [b.graph for b in builders], name, types)
     return node
 
 

@@ -270,9 +270,9 @@ class _Plain:
         self.builder, self.after, self.old = builder, after, node
 
     def node(self, op: OpDef, operands: Sequence[Value], attrs: Mapping[str, Any], regions: Sequence[Graph],
-             name: str) -> Node:
+             name: str, types: Sequence[Type] | None = None) -> Node:
         """Append the node."""
-        return self.builder.plain(op, operands, attrs, regions, name, None, self.after, self.old.origin,
+        return self.builder.plain(op, operands, attrs, regions, name, types, self.after, self.old.origin,
                                   [v.hint for v in self.old.results])
 
 
