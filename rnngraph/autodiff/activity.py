@@ -9,8 +9,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from rnngraph.ir.graph import Graph, Node, Value
+from rnngraph.ir.layout import parts
 from rnngraph.ir.types import Type
-from rnngraph.ops.control import parts
 
 
 def differentiable(t: Type) -> bool:

@@ -11,8 +11,9 @@ the forward region is not visible; the builder finds what stands for it there:
 from __future__ import annotations
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call
+from rnngraph.ir.layout import parts, row_type
 from rnngraph.ir.types import Type, tensor
-from rnngraph.ops.control import HISTORY, INDEX, hidden, history_type, numbered, parts, region_symbols, row_type
+from rnngraph.ops.control import HISTORY, INDEX, hidden, history_type, numbered, region_symbols
 
 
 class Mirror(Builder):

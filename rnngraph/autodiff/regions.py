@@ -16,8 +16,9 @@ from rnngraph.autodiff.activity import Activity, differentiable
 from rnngraph.autodiff.mirror import BranchMirror, LoopMirror
 from rnngraph.autodiff.sweep import Cotangent, Sweep, dense, zeros_like
 from rnngraph.ir.graph import Graph, Node, Value, building, call
+from rnngraph.ir.layout import parts
 from rnngraph.ir.types import ListType, RefType, Type
-from rnngraph.ops.control import make_if, make_loop, numbered, parts
+from rnngraph.ops.control import make_if, make_loop, numbered
 
 Inner = Sequence[tuple[tuple[int, ...], Cotangent]]
 

@@ -1,4 +1,4 @@
-"""Where the slots of a control node lie: the one place of the grammar that knows `loop`, `if` and `fused`.
+"""Where the slots of a control node lie: the one place that decodes `loop`, `if` and `fused`.
 
     loop     operands [limit] carry... rows... captures...    while (t, carry..., captures...) -> bool
              results  carry... stacks... trips                do (t, carry..., rows..., captures...) -> carry...
@@ -9,7 +9,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from rnngraph.ir.binders import plain_content
 from rnngraph.ir.graph import Graph, Node, Value
@@ -17,6 +19,78 @@ from rnngraph.ir.op import Content
 from rnngraph.ir.types import ListType, TensorType, Type
 
 Group = tuple[str, tuple[Value, ...]]
+T = TypeVar("T")
+
+
+class Counts(NamedTuple):
+    """How many operands of a control node are its head (the limit or the predicate), its carries and its rows; the others
+    are captures."""
+
+    head: int
+    carry: int
+    rows: int
+
+    @property
+    def captures(self) -> int:
+        """The first operand that is captured."""
+        return sum(self)
+
+    def groups(self, operands: Sequence[T]) -> tuple[Sequence[T], Sequence[T], Sequence[T], Sequence[T]]:
+        """Head, carries, rows and captures of a node's operands, or of what they are in a run."""
+        rows = self.head + self.carry
+        return operands[:self.head], operands[self.head:rows], operands[rows:self.captures], operands[self.captures:]
+
+
+def counts(node: Node) -> Counts:
+    """How a control node's operands are grouped; of another node all are captures."""
+    if node.op.name == "loop":
+        return Counts(int(node.attrs["limited"]), node.attrs["carry"], node.attrs["rows"])
+    return Counts(int(node.op.name == "if"), 0, 0)
+
+
+class Params(NamedTuple):
+    """The parameters of one of a loop's regions by group."""
+
+    step: Value
+    carry: tuple[Value, ...]
+    rows: tuple[Value, ...]
+    captures: tuple[Value, ...]
+
+
+class LoopParts(NamedTuple):
+    """A loop's operands, the parameters of its body, and its results by group; `cond` is None without a while region."""
+
+    limit: Value | None
+    carry: tuple[Value, ...]
+    rows: tuple[Value, ...]
+    captures: tuple[Value, ...]
+    cond: Graph | None
+    body: Graph
+    body_carry: tuple[Value, ...]
+    body_rows: tuple[Value, ...]
+    body_captures: tuple[Value, ...]
+    final: tuple[Value, ...]
+    stacks: tuple[Value, ...]
+    trips: Value
+
+    def params(self, region: Graph) -> Params:
+        """The parameters of one of the regions; only the body has rows."""
+        found, n = tuple(region.params), 1 + len(self.carry)
+        m = n + len(self.rows) if region is self.body else n
+        return Params(found[0], found[1:n], found[n:m], found[m:])
+
+
+def parts(node: Node) -> LoopParts:
+    """The groups of a loop node that is well formed."""
+    count, regions, body = counts(node), node.regions, node.regions[-1]
+    head, carry, rows, captures = map(tuple, count.groups(node.operands))
+    params = tuple(body.params)
+    n, m = 1 + count.carry, 1 + count.carry + count.rows
+    return LoopParts(
+        limit=head[0] if head else None, carry=carry, rows=rows, captures=captures,
+        cond=regions[0] if len(regions) == 2 else None, body=body,
+        body_carry=params[1:n], body_rows=params[n:m], body_captures=params[m:],
+        final=node.results[:n - 1], stacks=node.results[n - 1:-1], trips=node.results[-1])
 
 
 class LayoutError(ValueError):
@@ -76,9 +150,9 @@ def _require(holds: bool, message: str) -> None:
 
 
 def _loop(node: Node) -> Slots:
-    n, m, first = node.attrs["carry"], node.attrs["rows"], int(node.attrs["limited"])
+    first, n, m = counts(node)
     operands = node.operands
-    spare = len(operands) - first - n - m
+    spare = len(operands) - counts(node).captures
     _require(spare >= 0, f"a loop with {n} carries and {m} rows needs at least {first + n + m} operands, "
                          f"but has {len(operands)}")
     _require(len(node.regions) in (1, 2), f"a loop has one region or two, but this one has {len(node.regions)}")
@@ -90,18 +164,14 @@ def _loop(node: Node) -> Slots:
              f"the loop's body must yield its {n} carries, but yields {len(body.results)} values")
     _require(len(node.results) == len(body.results) + 1,
              f"the loop must have {len(body.results) + 1} results (carries, stacks, trips), not {len(node.results)}")
-    blocks = []
+    p, blocks = parts(node), []
     for cond in conds:
         _require(len(cond.params) == 1 + n + spare,
                  f"the loop's while region must take {1 + n + spare} parameters (t, {n} carries, {spare} captures), "
                  f"but takes {len(cond.params)}")
-        params = tuple(cond.params)
-        blocks.append(Block("while", cond, params[0], params[1:1 + n], (), params[1 + n:], (("", cond.results),)))
-    params, results = tuple(body.params), body.results
-    blocks.append(Block("do", body, params[0], params[1:1 + n], params[1 + n:1 + n + m], params[1 + n + m:],
-                        (("carry", results[:n]), ("stacks", results[n:]))))
-    return Slots(operands[0] if first else None, operands[first:first + n], operands[first + n:first + n + m],
-                 operands[first + n + m:], tuple(blocks))
+        blocks.append(Block("while", cond, *p.params(cond), (("", cond.results),)))
+    blocks.append(Block("do", body, *p.params(body), (("carry", body.results[:n]), ("stacks", body.results[n:]))))
+    return Slots(p.limit, p.carry, p.rows, p.captures, tuple(blocks))
 
 
 def _if(node: Node) -> Slots:

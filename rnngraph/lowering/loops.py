@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rnngraph.ir.graph import Node, Value
+from rnngraph.ir.layout import LoopParts, parts
 from rnngraph.ir.sizes import mul, product
 from rnngraph.lowering import nests
 from rnngraph.lowering.lower import RULES, Region
 from rnngraph.lowering.plan import Carry, Loop, Pong, Row, View, whole
-from rnngraph.ops.control import INDEX, LoopParts, parts
+from rnngraph.ops.control import INDEX
 
 
 def accumulations(node: Node) -> dict[Node, tuple[int, Node]]:
@@ -169,13 +170,11 @@ def _test(work: _Work) -> tuple[tuple[Any, ...], View | None]:
     p, region = work.p, work.region
     if p.cond is None:
         return (), None
-    outer = dict(zip(p.cond.params[1 + len(p.carry):], p.captures, strict=True))
-    test = Region(region.shared, region, outer)
-    test.views[p.cond.params[0]] = work.step
-    for param, view in zip(p.cond.params[1:], work.slots, strict=False):
-        test.views[param] = view
-    for param, value in zip(p.cond.params[1 + len(p.carry):], p.captures, strict=True):
-        test.views[param] = region.views[value]
+    params = p.params(p.cond)
+    test = Region(region.shared, region, dict(zip(params.captures, p.captures, strict=True)))
+    test.views[params.step] = work.step
+    test.views.update(zip(params.carry, work.slots, strict=True))
+    test.views.update((q, region.views[v]) for q, v in zip(params.captures, p.captures, strict=True))
     test.nodes(p.cond.nodes)
     return tuple(test.steps), test.views[p.cond.results[0]]
 

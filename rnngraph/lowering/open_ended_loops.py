@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from rnngraph.ir.graph import Node
+from rnngraph.ir.layout import counts, parts
 from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.types import bool_
 from rnngraph.lowering import nests
@@ -16,7 +17,6 @@ from rnngraph.lowering.assemble import Lowered, assemble, port
 from rnngraph.lowering.loops import lower_loop
 from rnngraph.lowering.lower import Lowering, Panel, Region, flat
 from rnngraph.lowering.plan import Input, Loop, Output, Port, whole
-from rnngraph.ops.control import parts
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Grown:
 
 def grows(node: Node) -> bool:
     """Whether a loop keeps rows without knowing how many."""
-    return node.op.name == "loop" and len(node.regions) == 2 and bool(parts(node).stacks)
+    return node.op.name == "loop" and parts(node).cond is not None and bool(parts(node).stacks)
 
 
 def lower_grown(node: Node, panel: Panel = flat) -> Grown:
@@ -46,7 +46,7 @@ def lower_grown(node: Node, panel: Panel = flat) -> Grown:
     for i, value in enumerate(inputs):
         shared.inputs[i] = i
         top.views[value] = whole(Input(i), value.type.dtype, value.shape)
-    first = int(node.attrs["limited"])
+    first = counts(node).head
     top.starts = {i: whole(Input(first + i), v.type.dtype, v.shape) for i, v in enumerate(p.carry)}
     outputs = [port(v) for v in p.final]
     outputs += [Port(port(v).name, v.type.dtype, (capacity.dim, *v.shape[1:])) for v in p.stacks]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from rnngraph.ir.graph import Graph, Node
 from rnngraph.ir.kinds import Composite, Host, Random
+from rnngraph.ir.layout import parts
 from rnngraph.ir.op import OpDef
 from rnngraph.ir.types import KERNEL_DTYPES, ListType, TensorType
 from rnngraph.ir.walk import type_symbols
 from rnngraph.lowering.lower import KINDS, RULES
-from rnngraph.ops.control import parts, region_symbols
+from rnngraph.ops.control import region_symbols
 
 
 def native(op: OpDef) -> bool:

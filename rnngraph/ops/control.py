@@ -14,7 +14,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -28,44 +28,6 @@ from rnngraph.ir.walk import map_dims, type_symbols
 
 INDEX = int32
 """Element type of the step counter and of the number of trips."""
-
-
-class LoopParts(NamedTuple):
-    """A loop's operands, parameters and results by group; `cond` is None without a while region."""
-
-    limit: Value | None
-    carry: tuple[Value, ...]
-    rows: tuple[Value, ...]
-    captures: tuple[Value, ...]
-    cond: Graph | None
-    body: Graph
-    body_carry: tuple[Value, ...]
-    body_rows: tuple[Value, ...]
-    body_captures: tuple[Value, ...]
-    final: tuple[Value, ...]
-    stacks: tuple[Value, ...]
-    trips: Value
-
-
-def parts(node: Node) -> LoopParts:
-    """The groups of a loop node."""
-    a, regions = node.attrs, node.regions
-    n, m, first = a["carry"], a["rows"], int(a["limited"])
-    body = regions[-1]
-    ops, params = node.operands, tuple(body.params)
-    return LoopParts(
-        limit=ops[0] if first else None, carry=ops[first:first + n], rows=ops[first + n:first + n + m],
-        captures=ops[first + n + m:], cond=regions[0] if len(regions) == 2 else None, body=body,
-        body_carry=params[1:1 + n], body_rows=params[1 + n:1 + n + m], body_captures=params[1 + n + m:],
-        final=node.results[:n], stacks=node.results[n:-1], trips=node.results[-1])
-
-
-def row_type(t: Type) -> Type:
-    """The type of one row of a rows operand."""
-    if isinstance(t, ListType):
-        return t.element
-    assert isinstance(t, TensorType)
-    return t.with_shape(None if t.shape is None else t.shape[1:])
 
 
 def stack_type(t: Type, length: Dim, bound: set[Symbol], is_open: bool = False) -> Type:

@@ -11,10 +11,10 @@ import numpy as np
 from rnngraph import errors
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.kinds import Effect
+from rnngraph.ir.layout import counts, parts
 from rnngraph.ir.op import Call
 from rnngraph.ir.sizes import Dim, Expr, Symbol, evaluate
 from rnngraph.ir.types import ListType, TensorType, as_dtype
-from rnngraph.ops.control import parts
 from rnngraph.ops.lists import TensorList
 
 Env = dict[Value, Any]
@@ -124,18 +124,16 @@ class Machine:
 
     def loop(self, node: Node, args: Sequence[Any]) -> Sequence[Any]:
         """A loop, one step after the other."""
-        p, a = parts(node), node.attrs
-        first, n, m = int(a["limited"]), a["carry"], a["rows"]
-        limit = int(args[0]) if a["limited"] else None
-        carry, rows = list(args[first:first + n]), args[first + n:first + n + m]
-        captures = args[first + n + m:]
+        p, n, is_reverse = parts(node), counts(node).carry, node.attrs["reverse"]
+        head, carry, rows, captures = counts(node).groups(args)
+        limit = int(head[0]) if head else None
         stacks: list[list[Any]] = [[] for _ in p.stacks]
         t = 0
         while limit is None or t < limit:
             step = np.int32(t)
             if p.cond is not None and not self.region(p.cond, [step, *carry, *captures])[0]:
                 break
-            at = limit - 1 - t if a["reverse"] and limit is not None else t
+            at = limit - 1 - t if is_reverse and limit is not None else t
             row = [r.row(at, q.type.dtype.numpy) if isinstance(r, TensorList) else r[at]
                    for r, q in zip(rows, p.body_rows, strict=True)]
             out = self.region(p.body, [step, *carry, *row, *captures])
@@ -143,7 +141,7 @@ class Machine:
             for stack, value in zip(stacks, out[n:], strict=True):
                 stack.append(value)
             t += 1
-        made = [self.stacked(v, s[::-1] if a["reverse"] else s) for v, s in zip(p.stacks, stacks, strict=True)]
+        made = [self.stacked(v, s[::-1] if is_reverse else s) for v, s in zip(p.stacks, stacks, strict=True)]
         return [*carry, *made, np.int32(t)]
 
     def stacked(self, value: Value, rows: list[Any]) -> Any:

@@ -17,10 +17,11 @@ import numpy as np
 from rnngraph.errors import InvalidArgumentError, UnimplementedError
 from rnngraph.ir.graph import OpenSizes, Value, call
 from rnngraph.ir.kinds import Host
+from rnngraph.ir.layout import row_type
 from rnngraph.ir.op import Attr, Call, Content, OpDef, Site, register
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import ListType, TensorType, Type, float32, int32
-from rnngraph.ops.control import merge_types, row_type
+from rnngraph.ops.control import merge_types
 
 
 class Cleared:

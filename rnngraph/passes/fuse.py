@@ -16,11 +16,12 @@ from typing import Union
 from rnngraph.ir.binders import executed, settled_by, standing
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.kinds import Contraction, Elementwise, Iota, Literal, Movement, Reduction
+from rnngraph.ir.layout import parts
 from rnngraph.ir.op import OpDef
 from rnngraph.ir.sizes import Dim, Symbol
 from rnngraph.ir.types import KERNEL_DTYPES, TensorType
 from rnngraph.ir.walk import Rebuilder, order, type_symbols
-from rnngraph.ops.control import FUSED, parts
+from rnngraph.ops.control import FUSED
 from rnngraph.ops.scalar import cost
 from rnngraph.passes.tools.prune import prune
 

@@ -32,6 +32,7 @@ from rnngraph.backends.llvm.target import Library, Target
 from rnngraph.backends.llvm.text import Module
 from rnngraph.ir.binders import executed, mentioned, require_bound, settled_by
 from rnngraph.ir.graph import Graph, Node, Value
+from rnngraph.ir.layout import counts, parts
 from rnngraph.ir.sizes import Dim, Symbol, add, floordiv, mul
 from rnngraph.ir.types import DType
 from rnngraph.ir.walk import type_symbols, users
@@ -40,7 +41,6 @@ from rnngraph.lowering.lower import lower
 from rnngraph.lowering.open_ended_loops import Grown, grows, lower_grown
 from rnngraph.lowering.plan import Plan
 from rnngraph.lowering.support import why_host
-from rnngraph.ops.control import parts
 from rnngraph.ops.interpreter import Machine, bind, param_symbols
 from rnngraph.passes.pipeline import KERNELS, LOOPS, STEPS, TIDY, optimise
 from rnngraph.runtime.interface import Options, Report, StepReport
@@ -93,7 +93,7 @@ class GrownStep:
         """Run the loop; its status (see `emit`)."""
         node = self.grown.node
         p = parts(node)
-        n, first = len(p.carry), int(node.attrs["limited"])
+        first, n, _ = counts(node)
         operands = [env[v] for v in node.operands]
         begin, kept = 0, [np.empty((0,)) for _ in p.stacks]
         while True:

@@ -15,8 +15,9 @@ from rnngraph.frontend.framework.graph import FrontendBuilder, Graph, Operation,
 from rnngraph.frontend.framework.indexed_slices import IndexedSlices
 from rnngraph.ir import graph as ir
 from rnngraph.ir.graph import Builder, Value
+from rnngraph.ir.layout import row_type
 from rnngraph.ir.types import ListType, TensorType, Type, tensor
-from rnngraph.ops.control import INDEX, make_if, make_loop, row_type
+from rnngraph.ops.control import INDEX, make_if, make_loop
 
 
 def as_leaf(item: Any, dtype: Any = None) -> Any:

@@ -14,11 +14,12 @@ import numpy as np
 
 from rnngraph.errors import with_inputs
 from rnngraph.ir.graph import Array, Graph, Node, Value
+from rnngraph.ir.layout import parts, row_type
 from rnngraph.ir.op import OpDef, lookup
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
-from rnngraph.ops.control import FILLER, make_if, make_loop, merge_types, parts, region_symbols, row_type
+from rnngraph.ops.control import FILLER, make_if, make_loop, merge_types, region_symbols
 from rnngraph.ops.shapes import text
 from rnngraph.passes.close.builder import ClosingBuilder
 from rnngraph.passes.close.guards import Conflict, Facts

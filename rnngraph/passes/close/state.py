@@ -20,9 +20,10 @@ from typing import Any, NamedTuple
 from rnngraph.errors import FailedPreconditionError
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call, constant
 from rnngraph.ir.kinds import Random
+from rnngraph.ir.layout import parts
 from rnngraph.ir.types import RefType, TensorType, Type, int64, tensor
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import make_if, parts
+from rnngraph.ops.control import make_if
 from rnngraph.ops.random import KEYED
 from rnngraph.passes.tools.region_edits import Edit, edit_if, edit_loop
 
@@ -283,9 +284,9 @@ class _Threader:
         def enter(which: int, params: Sequence[Value]) -> None:
             del self.levels[level:], self.steps[depth:]
             self.enter_level(self.written_by(started, params), mask)
-            region = node.regions[which]
-            self.steps.append(rb.value(region.params[0]))
-            self.read_here(rb, region.params[len(region.params) - len(p.captures):], mask)
+            old = p.params(node.regions[which])
+            self.steps.append(rb.value(old.step))
+            self.read_here(rb, old.captures, mask)
 
         edit.enter, edit.leave = enter, lambda which: (self.ends(rb, started), ())
         done = edit_loop(rb, node, edit)

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rnngraph.ir.graph import Graph, Node, Value, call
+from rnngraph.ir.layout import LoopParts, parts
 from rnngraph.ir.sizes import symbols
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import LoopParts, parts, region_symbols
+from rnngraph.ops.control import region_symbols
 from rnngraph.passes.loops.loop_pass import LoopPass
 from rnngraph.passes.tidy.folding import terms
 from rnngraph.passes.tools.region_edits import Edit
@@ -49,8 +50,9 @@ class _Accumulate(LoopPass):
                 return (), [rb.builder.local(_added([rb.value(v) for v in s.terms])) for s in sums]
 
         def enter(which: int, params: Sequence[Value]) -> None:
+            old = p.params(node.regions[which])
             for i in gone:
-                rb.values[node.regions[which].params[1 + i]] = rb.value(p.carry[i])
+                rb.values[old.carry[i]] = rb.value(p.carry[i])
 
         done = self.edit(rb, node, Edit(keep_carry=[i for i in range(len(p.carry)) if i not in gone], enter=enter,
                                         leave=leave))
@@ -71,7 +73,7 @@ class _Accumulate(LoopPass):
         rest = [v for v in found if v is not param]
         if len(rest) != len(found) - 1 or not rest or len(self.uses.all(param)) != 1:
             return None
-        if p.cond is not None and self.uses.read(p.cond.params[1 + i]):
+        if p.cond is not None and self.uses.read(p.params(p.cond).carry[i]):
             return None
         chain = [v for v in _chain(result, param)]
         return _Sum(i, rest) if all(len(self.uses.here(v)) == 1 for v in chain) else None

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 
 from rnngraph.ir.binders import executed
 from rnngraph.ir.graph import Graph, Node, Value
+from rnngraph.ir.layout import LoopParts, parts
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import LoopParts, parts
 from rnngraph.passes.loops.idle_slots import idle_slots
 from rnngraph.passes.loops.loop_pass import LoopPass
 from rnngraph.passes.tools.region_edits import Edit

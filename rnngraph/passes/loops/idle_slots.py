@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from typing import Union
 
 from rnngraph.ir.graph import Graph, Node, Value, call
+from rnngraph.ir.layout import LoopParts, parts
 from rnngraph.ir.sizes import Dim
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder, dims
-from rnngraph.ops.control import LoopParts, parts
 from rnngraph.passes.loops.induction import at_row, of_row, of_step, row_values, step_value
 from rnngraph.passes.loops.loop_pass import LoopPass
 from rnngraph.passes.tools.readers import stacked
@@ -52,7 +52,7 @@ class _Slots(LoopPass):
         def enter(which: int, params: Sequence[Value]) -> None:
             region = node.regions[which]
             for i in carries:
-                rb.values[region.params[1 + i]] = rb.value(p.carry[i])
+                rb.values[p.params(region).carry[i]] = rb.value(p.carry[i])
             if region is p.body:
                 with self.at(rb, node):
                     for i, make in rows.items():
@@ -80,7 +80,7 @@ class _Slots(LoopPass):
             if p.body.results[i] is param:
                 found.append(i)
                 for region in (p.body, *([p.cond] if p.cond is not None else [])):
-                    inner = region.params[1 + i]
+                    inner = p.params(region).carry[i]
                     if type(inner.type) is type(outer.type):
                         self.note(region, list(dims(inner.type)), list(dims(outer.type)))
                 self.note(p.final[i].graph, list(dims(p.final[i].type)), list(dims(outer.type)))

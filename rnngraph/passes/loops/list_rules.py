@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rnngraph.ir.graph import Graph, Node, Value, call, constant
+from rnngraph.ir.layout import parts
 from rnngraph.ir.sizes import symbols
 from rnngraph.ir.types import ListType, TensorType, int32
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import parts
 from rnngraph.passes.loops.induction import Position, number, of_row
 from rnngraph.passes.loops.list_facts import LIKE, cotangent_rows, operand, readable, rows_of
 from rnngraph.passes.loops.loop_pass import LoopPass

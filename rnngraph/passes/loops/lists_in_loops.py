@@ -17,10 +17,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rnngraph.ir.graph import Graph, Node, Value, call
+from rnngraph.ir.layout import LoopParts, parts
 from rnngraph.ir.sizes import symbols
 from rnngraph.ir.types import ListType, TensorType
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import LoopParts, parts
 from rnngraph.passes.loops.idle_slots import steps
 from rnngraph.passes.loops.induction import Position, flipped, of_step
 from rnngraph.passes.loops.list_facts import LIKE, cotangent_rows, grows, length_of, made_by, readable, rows_of, takes
@@ -80,7 +80,7 @@ class _Lists(LoopPass):
         def enter(which: int, params: Sequence[Value]) -> None:
             region = node.regions[which]
             for i in gone:
-                rb.values[region.params[1 + i]] = rb.value(p.carry[i])
+                rb.values[p.params(region).carry[i]] = rb.value(p.carry[i])
             if region is p.body:
                 for read, row in zip(reads, params, strict=True):
                     self.instead[read.node] = lambda row=row: [row]  # type: ignore[misc]
@@ -158,7 +158,7 @@ class _Lists(LoopPass):
         """Whether nothing else sees the list in the loop, nor sees it outside as it was before."""
         inside = self.uses.all(p.body_carry[i]) + self.uses.all(write.results[0])
         if p.cond is not None:
-            inside += self.uses.all(p.cond.params[1 + i])
+            inside += self.uses.all(p.params(p.cond).carry[i])
         if any(u.node is not write and u != (None, i, p.body) for u in inside):
             return False
         outside = self.uses.all(p.carry[i])

@@ -15,10 +15,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from rnngraph.ir.graph import Graph, Node, Value, call, constant, current
+from rnngraph.ir.layout import LoopParts, parts
 from rnngraph.ir.sizes import maximum
 from rnngraph.ir.types import DType, int32
 from rnngraph.ir.walk import Rebuilder, all_nodes
-from rnngraph.ops.control import LoopParts, parts
 from rnngraph.passes.loops.induction import Position, counts, number, of_step
 from rnngraph.passes.loops.loop_pass import LoopPass
 from rnngraph.passes.tools.region_edits import Edit
@@ -55,11 +55,11 @@ class _Counters(LoopPass):
             return None
 
         def enter(which: int, params: Sequence[Value]) -> None:
-            region = node.regions[which]
+            old = p.params(node.regions[which])
             with self.at(rb, node):
                 for i in found:
                     start = _local_start(rb, p.carry[i])
-                    rb.values[region.params[1 + i]] = _offset(rb.values[region.params[0]], start, start.type.dtype)
+                    rb.values[old.carry[i]] = _offset(rb.values[old.step], start, start.type.dtype)
 
         done = self.edit(rb, node, Edit(keep_carry=[i for i in range(len(p.carry)) if i not in found], enter=enter))
         trips = done.old[-1]
@@ -118,7 +118,7 @@ class _Limits(LoopPass):
         """The condition that bounds the steps: itself, what counts, the bound, and what to add to it."""
         if p.cond is None or any(n.op.effects not in ("pure", "reads") for n in all_nodes(p.cond)):
             return None
-        step, fixed = p.cond.params[0], p.cond.params[1 + len(p.carry):]
+        step, _, _, fixed = p.params(p.cond)
         for term in _conditions(p.cond.results[0]):
             if term.node is None or term.node.op.name not in _LESS:
                 continue

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 
 from rnngraph.ir.graph import Graph, Node, Value, current
+from rnngraph.ir.layout import counts
 from rnngraph.ir.op import OPS
 from rnngraph.ir.rewrite import Rule, apply_rules
 from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute
@@ -34,7 +35,7 @@ class _Localizer:
         """A loop, `if` or fused node whose captures are few."""
         if node.op.name not in ("loop", "if"):
             return None
-        first = len(node.operands) - _captures(node)
+        first = counts(node).captures
         outer = [rb.value(v) for v in node.operands[first:]]
         keep = [i for i, v in enumerate(outer) if v not in outer[:i] and not cheap(v)]
         if len(keep) == len(outer):
@@ -56,14 +57,6 @@ class _Localizer:
         edit = Edit(keep_captures=keep, enter=enter, types=lambda new: ())
         done = edit_if(rb, node, edit) if node.op.name == "if" else edit_loop(rb, node, edit)
         return [v for v in done.old if v is not None]
-
-
-def _captures(node: Node) -> int:
-    """How many captures a loop or `if` has."""
-    if node.op.name == "if":
-        return len(node.operands) - 1
-    a = node.attrs
-    return len(node.operands) - int(a["limited"]) - int(a["carry"]) - int(a["rows"])
 
 
 def localize(graph: Graph) -> Graph:

@@ -28,11 +28,12 @@ from rnngraph.ir.kinds import (
     Reduction,
     Scatter,
 )
+from rnngraph.ir.layout import row_type
 from rnngraph.ir.sizes import Dim, mul, sub
 from rnngraph.ir.types import TensorType, int64
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.ops.build import cast, size_scalar, size_vector, transpose
-from rnngraph.ops.control import INDEX, make_loop, row_type, stack_type
+from rnngraph.ops.control import INDEX, make_loop, stack_type
 from rnngraph.ops.shapes import nonnegative
 from rnngraph.passes.tools.value_facts import fixed, lists_in
 

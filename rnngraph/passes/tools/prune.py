@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from rnngraph.ir.binders import executed, mentioned, standing
 from rnngraph.ir.graph import Builder, Graph, Node, Target, Value
+from rnngraph.ir.layout import parts
 from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import parts
 from rnngraph.passes.tools.region_edits import Edit, edit_if, edit_loop
 
 
@@ -145,7 +145,7 @@ def _loop_slots(node: Node, outside: Live, keep_effects: bool) -> Slots:
         inner = [analyse(p.cond, p.cond.results, (), keep_effects)] if p.cond is not None else []
         body = analyse(p.body, [p.body.results[i] for i in (*carry, *(n + j for j in stacks))], (), keep_effects)
         inner.append(body)
-        more = {i for i in range(n) if any(g.params[1 + i] in live.values
+        more = {i for i in range(n) if any(p.params(g).carry[i] in live.values
                                            for g, live in zip(node.regions, inner, strict=True))} - carry
         if not more:
             break

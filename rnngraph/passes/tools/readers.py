@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from rnngraph.ir.graph import Graph, Node, Value
+from rnngraph.ir.layout import counts, parts
 from rnngraph.ir.walk import all_nodes, users
-from rnngraph.ops.control import parts
 
 
 class Use(NamedTuple):
@@ -60,12 +60,8 @@ def captured(use: Use) -> list[Value] | None:
     node, i = use.node, use.place
     if node is None or not node.regions:
         return None
-    if node.op.name == "loop":
-        first = len(node.operands) - len(parts(node).captures)
-    else:
-        first = 1 if node.op.name == "if" else 0
     behind = len(node.operands) - i
-    return [r.params[len(r.params) - behind] for r in node.regions] if i >= first else None
+    return [r.params[len(r.params) - behind] for r in node.regions] if i >= counts(node).captures else None
 
 
 def source(value: Value, owners: Mapping[Graph, Node]) -> Value | None:
@@ -73,21 +69,16 @@ def source(value: Value, owners: Mapping[Graph, Node]) -> Value | None:
     node = owners.get(value.graph)
     if node is None or value.node is not None or node.op.name not in ("loop", "if"):
         return None
-    if node.op.name == "if":
-        return node.operands[1 + value.index]
-    p = parts(node)
     behind = len(value.graph.params) - value.index
-    if behind <= len(p.captures):
+    if behind <= len(node.operands) - counts(node).captures:
         return node.operands[len(node.operands) - behind]
-    if value not in p.body_rows:
-        return None
-    stack = p.rows[p.body_rows.index(value)]
-    return stacked(stack)
+    p = parts(node)
+    return stacked(p.rows[p.body_rows.index(value)]) if value in p.body_rows else None
 
 
 def stacked(stack: Value) -> Value | None:
     """The value, in the body of the loop that made a stack, that each row is."""
     node = stack.node
-    if node is None or node.op.name != "loop" or not int(node.attrs["carry"]) <= stack.index < len(node.results) - 1:
+    if node is None or node.op.name != "loop" or stack not in parts(node).stacks:
         return None
-    return node.regions[-1].results[stack.index]
+    return parts(node).body.results[stack.index]

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value
+from rnngraph.ir.layout import parts, row_type
 from rnngraph.ir.types import Type
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import parts, region_symbols, row_type, stack_type
+from rnngraph.ops.control import region_symbols, stack_type
 
 
 @dataclass
