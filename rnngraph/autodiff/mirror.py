@@ -10,10 +10,11 @@ the forward region is not visible; the builder finds what stands for it there:
 
 from __future__ import annotations
 
+from rnngraph.ir.binders import bound_inside
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call
 from rnngraph.ir.layout import parts, row_type
 from rnngraph.ir.types import Type, tensor
-from rnngraph.ops.control import HISTORY, INDEX, hidden, history_type, numbered, region_symbols
+from rnngraph.ops.control import HISTORY, INDEX, hidden, history_type, numbered
 
 
 class Mirror(Builder):
@@ -84,7 +85,7 @@ class LoopMirror(Mirror):
 
     def row(self, outer: Value, hint: str = "") -> Value:
         """A parameter that reads one row a step of `outer`, a value of the graph around the loop."""
-        bound = region_symbols(self.forward)
+        bound = bound_inside(self.forward)
         param = Value(hidden(row_type(outer.type), bound), None, self.graph, None, -1, hint)
         self.row_params.append(param)
         self.row_operands.append(outer)

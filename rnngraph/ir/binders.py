@@ -57,18 +57,37 @@ def _in_attr(value: Any) -> Iterator[Symbol]:
             yield from _in_attr(each)
 
 
+def bound_inside(graph: Graph) -> set[Symbol]:
+    """The sizes that a region binds, and the regions in it."""
+    found = set(graph.binds)
+    for node in graph.nodes:
+        for region in node.regions:
+            found |= bound_inside(region)
+    return found
+
+
+def visible(graph: Graph, sizes: Iterable[Symbol]) -> bool:
+    """Whether sizes can be named in a region: whether it or a graph around it binds them."""
+    hidden = set(sizes)
+    at: Graph | None = graph
+    while at is not None:
+        hidden -= at.binds
+        at = at.parent
+    return not hidden
+
+
 def named(node: Node) -> set[Symbol]:
     """The sizes that a node's attributes name."""
     return {s for value in node.attrs.values() for s in _in_attr(value)}
 
 
-def settled_by(node: Node) -> set[Symbol]:
-    """The sizes that only executing a node tells: those of its results that nothing it reads mentions."""
-    read = {s for v in node.operands for s in mentioned(v)}
-    return {s for v in node.results for s in mentioned(v)} - read - named(node)
+def binds(node: Node) -> set[Symbol]:
+    """The sizes of its graph that only executing a node tells: those of its results that nothing it reads mentions."""
+    own = {s for v in node.results for s in mentioned(v)} & node.graph.binds
+    return own - {s for v in node.operands for s in mentioned(v)} - named(node) if own else own
 
 
-def executed(node: Node) -> set[Symbol]:
+def names(node: Node) -> set[Symbol]:
     """The sizes that must have a value when a node has run: those of its attributes and results, and those of its
     regions that these do not bind themselves."""
     found = named(node)
@@ -77,7 +96,7 @@ def executed(node: Node) -> set[Symbol]:
     for region in node.regions:
         inside = {s for param in region.params for s in mentioned(param)}
         for inner in region.nodes:
-            inside |= executed(inner)
+            inside |= names(inner)
         found |= inside - region.binds
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rnngraph.ir.binders import bound_inside
 from rnngraph.ir.graph import Graph, Node
 from rnngraph.ir.kinds import Composite, Host, Random
 from rnngraph.ir.layout import parts
@@ -9,7 +10,6 @@ from rnngraph.ir.op import OpDef
 from rnngraph.ir.types import KERNEL_DTYPES, ListType, TensorType
 from rnngraph.ir.walk import type_symbols
 from rnngraph.lowering.lower import KINDS, RULES
-from rnngraph.ops.control import region_symbols
 
 
 def native(op: OpDef) -> bool:
@@ -75,7 +75,7 @@ def _regions(node: Node) -> str | None:
 
 
 def _region(region: Graph) -> str | None:
-    bound = region_symbols(region)
+    bound = bound_inside(region)
     values = [*region.params, *(v for n in region.nodes for v in n.results)]
     if bound and any(isinstance(v.type, TensorType) and type_symbols(v.type) & bound for v in values):
         return "sizes inside are decided step by step"

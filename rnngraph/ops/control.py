@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph.errors import InvalidArgumentError
+from rnngraph.ir.binders import bound_inside
 from rnngraph.ir.graph import Graph, Node, OpenSizes, Value
 from rnngraph.ir.kinds import Control, Effect, Elementwise
 from rnngraph.ir.op import Attr, Call, Content, OpDef, Site, register
@@ -48,20 +49,11 @@ def hidden(t: Type, bound: set[Symbol]) -> Type:
 
 def history_type(node: Node, t: Type) -> Type:
     """The type in an open graph of the history of a value of type `t` in a region of `node`, a loop or an `if`."""
-    bound = set().union(*(region_symbols(r) for r in node.regions))
+    bound = set().union(*(bound_inside(r) for r in node.regions))
     if node.op is not LOOP:
         return hidden(t, bound)
     content = node.results[-1].content
     return stack_type(t, content[0] if content else None, bound, is_open=True)
-
-
-def region_symbols(graph: Graph) -> set[Symbol]:
-    """All symbols bound in a region or in regions inside it."""
-    found = set(graph.binds)
-    for node in graph.nodes:
-        for region in node.regions:
-            found |= region_symbols(region)
-    return found
 
 
 def _outside(t: Type, bound: set[Symbol], site: Site) -> Type:
@@ -84,7 +76,7 @@ def _infer_loop(site: Site) -> tuple[Type, ...]:
     content = site.contents[0] if a["limited"] else None
     exact = a["limited"] and len(site.regions) == 1 and content is not None and content[0] is not None
     trips: Dim = maximum(content[0], 0) if exact and content is not None else None
-    bound = region_symbols(body)
+    bound = bound_inside(body)
     carries = [_outside(p.type, bound, site) for p in body.params[1:1 + n]]
     if trips is None and not exact:
         trips = site.sizes.fresh("trips")
@@ -136,7 +128,7 @@ def _infer_if(site: Site) -> tuple[Type, ...]:
     then, other = site.regions
     if len(then.results) != len(other.results):
         raise ValueError(f"the branches give {len(then.results)} and {len(other.results)} values; they must match")
-    bound = region_symbols(then) | region_symbols(other)
+    bound = bound_inside(then) | bound_inside(other)
     return tuple(merge_types(a.type, b.type, lambda: site.sizes.fresh("either"), bound)
                  for a, b in zip(then.results, other.results, strict=True))
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Union
 
-from rnngraph.ir.binders import executed, settled_by, standing
+from rnngraph.ir.binders import binds, names, standing
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.kinds import Contraction, Elementwise, Iota, Literal, Movement, Reduction
 from rnngraph.ir.layout import parts
@@ -51,7 +51,7 @@ def fusible(node: Node) -> bool:
     """Whether a node may be part of a group."""
     if not all(native_type(v) for v in (*node.operands, *node.results)):
         return False
-    if any(not type_symbols(v.type).isdisjoint(settled_by(node)) for v in node.results):
+    if any(not type_symbols(v.type).isdisjoint(binds(node)) for v in node.results):
         return False  # data say how large its result is
     kind = node.op.kind
     if isinstance(kind, Movement) and kind.source is not None:
@@ -84,10 +84,10 @@ def later(graph: Graph) -> dict[Node, list[Node]]:
             found.setdefault(before, []).append(node)
         if not graph.binds:
             continue
-        for s in executed(node) & graph.binds:
+        for s in names(node) & graph.binds:
             if s in teller:
                 found.setdefault(teller[s], []).append(node)
-        for s in settled_by(node) & graph.binds:
+        for s in binds(node):
             teller.setdefault(s, node)
     return found
 

@@ -7,7 +7,7 @@ import pytest
 
 from rnngraph.backends import load
 from rnngraph.errors import InternalError
-from rnngraph.ir.binders import executed, first_unbound, named, settled_by
+from rnngraph.ir.binders import binds, first_unbound, named, names
 from rnngraph.ir.graph import Array, Builder, Graph
 from rnngraph.ir.literals import ParseError
 from rnngraph.ir.parser import parse
@@ -37,8 +37,8 @@ def without(graph: Graph, op: str) -> Graph:
 def test_what_binds_is_found() -> None:
     graph = parse(COUNTED)
     assert first_unbound(graph) is None
-    [k] = settled_by(graph.nodes[0])
-    assert named(graph.nodes[1]) == {k} and executed(graph.nodes[1]) == {k}
+    [k] = binds(graph.nodes[0])
+    assert named(graph.nodes[1]) == {k} and names(graph.nodes[1]) == {k}
     missing = first_unbound(without(graph, "where_indices"))
     assert missing is not None and missing.symbol is k and missing.node is not None and missing.node.op.name == "sizes"
 

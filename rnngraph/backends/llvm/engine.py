@@ -30,7 +30,7 @@ from rnngraph.backends.llvm.guard import TEXT, Guard
 from rnngraph.backends.llvm.native import Segment, SizeError
 from rnngraph.backends.llvm.target import Library, Target
 from rnngraph.backends.llvm.text import Module
-from rnngraph.ir.binders import executed, mentioned, require_bound, settled_by
+from rnngraph.ir.binders import binds, mentioned, names, require_bound
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.layout import counts, parts
 from rnngraph.ir.sizes import Dim, Symbol, add, floordiv, mul
@@ -73,12 +73,12 @@ def of(values: Iterable[Value]) -> set[Symbol]:
 
 def used(node: Node) -> set[Symbol]:
     """The sizes that running a node takes."""
-    return executed(node) | of(node.operands)
+    return names(node) | of(node.operands)
 
 
 def bound_by(node: Node, own: set[Symbol]) -> set[Symbol]:
     """The sizes of `own` that executing a node binds."""
-    return settled_by(node) & own
+    return binds(node) & own
 
 
 @dataclass
@@ -155,7 +155,7 @@ class Program:
         """Why room for a node's results cannot be made before it runs; None if it can."""
         if grows(node):
             return None
-        new = settled_by(node) - known
+        new = binds(node) - known
         decided = any(not new.isdisjoint(type_symbols(v.type)) for v in node.results)
         return "the size of its result is decided by data" if decided else None
 

@@ -1,21 +1,14 @@
 """What the first feeds decide about sizes: equalities that rewrite symbols, and guards that later feeds must keep.
-
-Equal sizes are found as in a union-find: each symbol that was written by others points to them, and whoever asks follows
-the pointers to sizes that stay and shortens the way. So a fact holds at once everywhere, and nothing is typed again.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from rnngraph.ir.graph import Value
-from rnngraph.ir.op import Content
-from rnngraph.ir.sizes import Dim, Expr, Symbol, evaluate, sub, substitute, symbols
-from rnngraph.ir.types import Type
-from rnngraph.ir.walk import map_dims
+from rnngraph.ir.sizes import Dim, Expr, Symbol, evaluate, sub, symbols
+from rnngraph.passes.tools.equal_sizes import EqualSizes
 
 RELATIONS: dict[str, Callable[[int, int], bool]] = {
     "==": operator.eq, "!=": operator.ne, ">=": operator.ge, "<": operator.lt}
@@ -40,14 +33,14 @@ class Conflict(Exception):
     """The first feeds' sizes make this node fail."""
 
 
-@dataclass
-class Facts:
-    """What the first feeds decided about the parameters' sizes."""
+class Facts(EqualSizes):
+    """What the first feeds, whose sizes are `samples`, decided about the parameters' sizes; so nothing is typed again."""
 
-    samples: Mapping[Symbol, int]
-    guards: dict[Guard, None] = field(default_factory=dict)
-    """In the order in which they were learned."""
-    _known: dict[Symbol, Dim] = field(default_factory=dict)
+    def __init__(self, samples: Mapping[Symbol, int]) -> None:
+        super().__init__()
+        self.samples = samples
+        self.guards: dict[Guard, None] = {}
+        """In the order in which they were learned."""
 
     def value(self, dim: Dim) -> int | None:
         """The size in the first feeds; None if it is bound inside the graph, or undefined (a division by 0)."""
@@ -58,40 +51,6 @@ class Facts:
         except ValueError:
             return None
 
-    def current(self, dim: Dim) -> Dim:
-        """A size in sizes that stay."""
-        if isinstance(dim, int) or not self._known or not any(s in self._known for s in symbols(dim)):
-            return dim
-        return substitute(dim, {s: self._found(s) for s in symbols(dim)})
-
-    def _found(self, symbol: Symbol) -> Dim:
-        passed = []
-        dim: Dim = symbol.dim
-        while isinstance(dim, Expr) and dim.symbol in self._known:
-            passed.append(dim.symbol)
-            dim = self._known[dim.symbol]
-        dim = self.current(dim)
-        self._known.update(dict.fromkeys(passed, dim))
-        return dim
-
-    def found(self) -> dict[Symbol, Dim]:
-        """What became of symbols that did not stay."""
-        return {s: self._found(s) for s in self._known}
-
-    def type(self, t: Type) -> Type:
-        """A type in sizes that stay."""
-        return map_dims(t, self.current) if self._known else t
-
-    def content(self, content: Content) -> Content:
-        """A content in sizes that stay."""
-        return content if content is None else tuple(map(self.current, content))
-
-    def write(self, value: Value) -> Value:
-        """The value, whose type and content are written in sizes that stay."""
-        if self._known:
-            value.type, value.content = self.type(value.type), self.content(value.content)
-        return value
-
     def learn(self, a: Dim, b: Dim) -> Dim:
         """Note that a = b, two different sizes that stay, and write one by the other; what both are now."""
         difference = sub(a, b)
@@ -99,17 +58,17 @@ class Facts:
         solved = _solve(difference)
         if solved is not None:
             self.guards[Guard("==", a, b)] = None
-            self._known[solved[0]] = solved[1]
+            self.become(*solved)
         elif (pair := self.paired(a, b)) is not None:
             # B*T = C*S follows from B = C and T = S, which holds of other sizes too.
             self.guards[Guard("==", pair[0].dim, pair[1].dim)] = None
-            self._known[pair[0]] = pair[1].dim
+            self.become(pair[0], pair[1].dim)
             a, b = self.current(a), self.current(b)
             return a if a == b else self.learn(a, b)
         else:
             for s in dict.fromkeys(symbols(difference)):
                 self.guards[Guard("==", s.dim, self.samples[s])] = None
-                self._known[s] = self.samples[s]
+                self.become(s, self.samples[s])
         return self.current(a)
 
     def paired(self, a: Dim, b: Dim) -> tuple[Symbol, Symbol] | None:

@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from rnngraph.errors import with_inputs
+from rnngraph.ir.binders import bound_inside
 from rnngraph.ir.graph import Array, Graph, Node, Value
 from rnngraph.ir.layout import parts, row_type
 from rnngraph.ir.op import OpDef, lookup
 from rnngraph.ir.sizes import Dim, Expr, Symbol, maximum, symbols
 from rnngraph.ir.types import ListType, RefType, TensorType, Type
 from rnngraph.ir.walk import map_dims
-from rnngraph.ops.control import FILLER, make_if, make_loop, merge_types, region_symbols
+from rnngraph.ops.control import FILLER, make_if, make_loop, merge_types
 from rnngraph.ops.shapes import text
 from rnngraph.passes.close.builder import ClosingBuilder
 from rnngraph.passes.close.guards import Conflict, Facts
@@ -150,13 +151,13 @@ class Closer:
                 mine, theirs = builders if lists[0] else reversed(builders)
                 # What was filled with a list when rows were one, which are a tensor now, is filled anew.
                 t, empty = theirs.graph.results[i].type, _is_empty(mine.graph.results[i])
-                made = _filled(mine, t, region_symbols(theirs.graph)) if empty else _dense(mine, mine.graph.results[i])
+                made = _filled(mine, t, bound_inside(theirs.graph)) if empty else _dense(mine, mine.graph.results[i])
                 mine.graph.results = (*mine.graph.results[:i], made, *mine.graph.results[i + 1:])
 
     def fill(self, then: ClosingBuilder, other: ClosingBuilder) -> None:
         """Give fillers the type of the value that they stand for; size 0 where a size is known in the other branch only."""
         for mine, theirs in ((then, other), (other, then)):
-            inside = region_symbols(theirs.graph)
+            inside = bound_inside(theirs.graph)
             results = list(mine.graph.results)
             for i, value in enumerate(results):
                 if value.node is not None and value.node.op is FILLER:
@@ -241,7 +242,7 @@ class Closer:
         given = [v.type for v in final.graph.params[1:1 + len(types)]]
         results = final.graph.results = self.as_carried(final, self.reached(final, given), given, p.body.results)
         changed, again = [], False
-        inside = region_symbols(final.graph)
+        inside = bound_inside(final.graph)
         for t, had, result in zip(map(self.facts.type, types), given, results, strict=False):
             better = _join(t, had, result.type, bound, inside)
             again = again or better != t

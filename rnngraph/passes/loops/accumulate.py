@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from rnngraph.ir.binders import bound_inside
 from rnngraph.ir.graph import Graph, Node, Value, call
 from rnngraph.ir.layout import LoopParts, parts
 from rnngraph.ir.sizes import symbols
 from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import region_symbols
 from rnngraph.passes.loops.loop_pass import LoopPass
 from rnngraph.passes.tidy.folding import terms
 from rnngraph.passes.tools.region_edits import Edit
@@ -67,7 +67,7 @@ class _Accumulate(LoopPass):
         param, result = p.body_carry[i], p.body.results[i]
         if not isinstance(param.type, TensorType) or not fixed(param) or result.type != param.type:
             return None
-        if any(s in region_symbols(p.body) for d in param.shape for s in symbols(d)):
+        if any(s in bound_inside(p.body) for d in param.shape for s in symbols(d)):
             return None
         found = terms(result)
         rest = [v for v in found if v is not param]

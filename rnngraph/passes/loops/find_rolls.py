@@ -11,7 +11,7 @@ import itertools
 from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 
-from rnngraph.ir.binders import executed, settled_by
+from rnngraph.ir.binders import binds, names
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.kinds import Control, Elementwise, Random
 from rnngraph.ir.sizes import Symbol
@@ -70,13 +70,13 @@ class Rolls:
         for node in self.graph.nodes:
             needs = [v.node for v in node.operands if v.node is not None]
             if self.graph.binds:
-                needs += [teller[s] for s in executed(node) if s in teller]
-                teller.update((s, node) for s in settled_by(node) if s not in teller)
+                needs += [teller[s] for s in names(node) if s in teller]
+                teller.update((s, node) for s in binds(node) if s not in teller)
             self.since[node] = self.at[node] + 1 if node in self.at else max((self.since[n] for n in needs), default=0)
 
     def sign(self, node: Node) -> int:
         """A number that nodes share which can be one node of a loop's body; one that cannot be has one of its own."""
-        alone = node.after or node in self.kept or not node.results or (self.graph.binds and settled_by(node))
+        alone = node.after or node in self.kept or not node.results or binds(node)
         key = None if alone else _text(node, {})
         try:
             return self.numbers.setdefault(node if key is None else key, len(self.numbers))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnngraph.ir.binders import executed
+from rnngraph.ir.binders import names
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.layout import LoopParts, parts
 from rnngraph.ir.walk import Rebuilder
@@ -30,7 +30,7 @@ def steady(region: Graph, captures: Sequence[Value]) -> list[Node]:
     same: set[Value] = set(captures)
     found = []
     for node in region.nodes:
-        if plain(node) and all(v in same for v in node.operands) and not executed(node) & region.binds:
+        if plain(node) and all(v in same for v in node.operands) and not names(node) & region.binds:
             found.append(node)
             same.update(node.results)
     return found

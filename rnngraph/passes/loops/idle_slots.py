@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Union
 
+from rnngraph.ir.binders import visible
 from rnngraph.ir.graph import Graph, Node, Value, call
 from rnngraph.ir.layout import LoopParts, parts
 from rnngraph.ir.sizes import Dim
@@ -24,7 +25,7 @@ from rnngraph.passes.loops.induction import at_row, of_row, of_step, row_values,
 from rnngraph.passes.loops.loop_pass import LoopPass
 from rnngraph.passes.tools.readers import stacked
 from rnngraph.passes.tools.region_edits import Edit
-from rnngraph.passes.tools.value_facts import cheap, clone, fixed, is_op, mentions, size_of, visible
+from rnngraph.passes.tools.value_facts import cheap, clone, fixed, is_op, size_of, sizes_of_clone
 
 Make = Callable[[], Value]
 Stacked = Callable[[Sequence[Union[Value, None]]], Union[Value, None]]
@@ -116,7 +117,7 @@ class _Slots(LoopPass):
         if same is not None:
             self.note(p.body, list(dims(param.type)), list(dims(same.type)))
             return lambda: rb.value(same)
-        if inner is not None and cheap(inner) and visible(p.body, mentions(inner)):
+        if inner is not None and cheap(inner) and visible(p.body, sizes_of_clone(inner)):
             return lambda: clone(rb.builder, inner)
         if is_op(outer, "broadcast") and outer.node is not None and fixed(outer) and outer.tensor.rank:
             source = outer.node.operands[0]
@@ -154,7 +155,7 @@ class _Slots(LoopPass):
             at = at_row(position, node.attrs["reverse"], length)
             if at is not None and at.start is not None:
                 return lambda made: row_values(at, length, value.type.dtype)
-        if value in p.body_captures or (cheap(value) and visible(node.graph, mentions(value))):
+        if value in p.body_captures or (cheap(value) and visible(node.graph, sizes_of_clone(value))):
             return lambda made: _repeated(rb, p, value, outer)
         return None
 

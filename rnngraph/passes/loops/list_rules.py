@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from rnngraph.ir.binders import visible
 from rnngraph.ir.graph import Graph, Node, Value, call, constant
 from rnngraph.ir.layout import parts
 from rnngraph.ir.sizes import symbols
@@ -20,7 +21,7 @@ from rnngraph.passes.loops.induction import Position, number, of_row
 from rnngraph.passes.loops.list_facts import LIKE, cotangent_rows, operand, readable, rows_of
 from rnngraph.passes.loops.loop_pass import LoopPass
 from rnngraph.passes.tools.readers import source
-from rnngraph.passes.tools.value_facts import fixed, is_op, size_of, visible
+from rnngraph.passes.tools.value_facts import fixed, is_op, size_of
 
 WRITING = ("list_write", "list_unstack", "list_scatter")
 """Ops that give a list of the length of operand 0, if that cannot grow."""

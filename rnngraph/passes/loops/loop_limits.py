@@ -154,7 +154,7 @@ class _Limits(LoopPass):
         symbol = getattr(trips, "symbol", None)
         size = size_of(value)
         if size is not None and symbol is not None:
-            self.sizes[symbol] = maximum(size, 0)
+            self.sizes.become(symbol, maximum(size, 0))
         elif size is None:
             value = current().node("as_size", [value], types=[value.type]).results[0]
             value.content = (trips,)

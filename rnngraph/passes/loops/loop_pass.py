@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value
-from rnngraph.ir.sizes import Dim, Expr, Symbol
+from rnngraph.ir.sizes import Dim
 from rnngraph.ir.walk import Rebuilder, all_nodes, dims
 from rnngraph.passes.tidy.dce import dce
+from rnngraph.passes.tools.equal_sizes import EqualSizes
 from rnngraph.passes.tools.readers import Uses
 from rnngraph.passes.tools.region_edits import Edit, Edited, edit_loop
 from rnngraph.passes.tools.trace import tracing
@@ -28,7 +29,7 @@ class LoopPass:
 
     def __init__(self) -> None:
         self.changed = False
-        self.sizes: dict[Symbol, Dim] = {}
+        self.sizes = EqualSizes()
         self.instead: dict[Node, Maker] = {}
         self.uses = Uses(Graph())
 
@@ -54,12 +55,8 @@ class LoopPass:
 
     def note(self, graph: Graph, inner: Sequence[Dim], outer: Sequence[Dim]) -> None:
         """Note that sizes that `graph` binds are others, side by side."""
-        if len(inner) != len(outer):
-            return
-        for d, e in zip(inner, outer, strict=True):
-            symbol = d.symbol if isinstance(d, Expr) else None
-            if symbol is not None and symbol in graph.binds and e is not None and d != e:
-                self.sizes[symbol] = e
+        if len(inner) == len(outer):
+            self.sizes.pairs(graph.binds, inner, outer)
 
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """What becomes of a loop; None: a copy."""
@@ -79,7 +76,7 @@ class LoopPass:
             return graph
         self.uses = Uses(graph)
         new = Rebuilder(self.rule).graph(graph)
-        return dce(rename(new, self.sizes)) if self.changed else graph
+        return dce(rename(new, self.sizes.found())) if self.changed else graph
 
     def edit(self, rb: Rebuilder, node: Node, edit: Edit) -> Edited:
         """Edit a loop, keeping types."""

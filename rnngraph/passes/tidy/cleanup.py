@@ -8,18 +8,19 @@ dce         what no result and no effect needs goes, slots of loops and branches
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 
 from rnngraph.ir.graph import Graph, Node, Value, current
 from rnngraph.ir.layout import counts
 from rnngraph.ir.op import OPS
 from rnngraph.ir.rewrite import Rule, apply_rules
-from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute
+from rnngraph.ir.sizes import Dim, Expr, Symbol
 from rnngraph.ir.types import Type
 from rnngraph.ir.walk import Rebuilder, dims
 from rnngraph.passes.tidy.dce import dce
 from rnngraph.passes.tidy.folding import RULES, constants, kept
 from rnngraph.passes.tools.control_edges import bridge, loosen
+from rnngraph.passes.tools.equal_sizes import EqualSizes
 from rnngraph.passes.tools.region_edits import Edit, edit_if, edit_loop
 from rnngraph.passes.tools.value_facts import array_of, attributes, cheap, clone, lists_in, pure
 from rnngraph.passes.typing.retype import settled
@@ -96,16 +97,15 @@ def fold(graph: Graph) -> Graph:
 
 # --- cse ---------------------------------------------------------------------------------------------------------
 
-def _unify(old: Sequence[Value], new: Sequence[Value], binds: set[Symbol],
-           known: Mapping[Symbol, Dim]) -> dict[Symbol, Dim] | None:
+def _unify(old: Sequence[Value], new: Sequence[Value], binds: set[Symbol], known: EqualSizes) -> dict[Symbol, Dim] | None:
     """What the old values' sizes are in the new ones' for both to be of one type; None if they cannot be. `known` says what
-    sizes are already: two that became one are not written in each other again."""
+    sizes are already."""
     found: dict[Symbol, Dim] = {}
     for a, b in zip(old, new, strict=True):
         pairs = [*_type_dims(a.type, b.type), *zip(a.content or (), b.content or (), strict=False)]
         if (a.content is None) != (b.content is None) or len(list(dims(a.type))) != len(list(dims(b.type))):
             return None
-        for d, e in ((substitute(d, known), substitute(e, known)) for d, e in pairs):
+        for d, e in ((known.current(d), known.current(e)) for d, e in pairs):
             symbol = d.symbol if isinstance(d, Expr) else None
             if d == e:
                 continue
@@ -122,7 +122,7 @@ class _Sharer:
     def __init__(self) -> None:
         self.seen: dict[Graph, dict[Hashable, Node]] = {}
         self.merged = 0
-        self.sizes: dict[Symbol, Dim] = {}
+        self.sizes = EqualSizes()
 
     def rule(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """The results of an equal node before, if there is one."""
@@ -142,8 +142,8 @@ class _Sharer:
         if sizes is None:
             return None
         self.merged += 1
-        if sizes:
-            self.sizes = {s: substitute(d, sizes) for s, d in self.sizes.items()} | sizes
+        for symbol, size in sizes.items():
+            self.sizes.become(symbol, size)
         return first.results
 
 
@@ -155,7 +155,7 @@ def cse(graph: Graph) -> Graph:
         if not work.merged:
             return graph
         # Sizes that turned out to be one make more nodes equal.
-        graph = settled(rename(loosen(new), work.sizes))
+        graph = settled(rename(loosen(new), work.sizes.found()))
 
 
 __all__ = ["cse", "dce", "fold", "localize"]

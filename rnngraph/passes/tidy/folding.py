@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from rnngraph.errors import OpError
-from rnngraph.ir.binders import mentioned, settled_by
+from rnngraph.ir.binders import binds, mentioned
 from rnngraph.ir.graph import Array, Node, Value, call, call_node, current
 from rnngraph.ir.op import Call
 from rnngraph.ir.rewrite import Rewriting, Rule
@@ -32,7 +32,7 @@ Result = Value | Sequence[Value] | None
 
 def _binds(node: Node, old: Value) -> bool:
     """Whether sizes may be bound at this result: those that nothing the node reads mentions."""
-    return not settled_by(node).isdisjoint(mentioned(old))
+    return not binds(node).isdisjoint(mentioned(old))
 
 
 def _stands_for(node: Node, old: Value, new: Value, made: Sequence[Node]) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rnngraph.ir.binders import settled_by
+from rnngraph.ir.binders import binds
 from rnngraph.ir.graph import Builder, Graph, Node, Value, call, current
 from rnngraph.ir.kinds import (
     FIRST,
@@ -44,7 +44,7 @@ def batched(node: Node, operands: Sequence[Value], rows: Sequence[bool], size: D
     """The stacks of the node's results, built into the current graph. Operands and results of the node are tensors whose
     sizes all have a name; draws from one key, and effects, happen once a row, in order."""
     rule = _RULES.get(type(node.op.kind))
-    named = all(fixed(v) for v in (*node.operands, *node.results)) and settled_by(node).isdisjoint(node.graph.binds)
+    named = all(fixed(v) for v in (*node.operands, *node.results)) and not binds(node)
     # What may fail fails for a row: where there may be no rows, it may not be executed for all.
     sure = named and (not node.op.fails or nonnegative(sub(size, 1)))
     if sure and not any(rows) and node.op.effects == "pure" and not node.regions and not lists_in(node):
@@ -210,7 +210,7 @@ def _looped(node: Node, operands: Sequence[Value], rows: Sequence[bool], size: D
     inner = [body.param(row_type(x.type), old.content) if on else x
              for x, old, on in zip(operands, node.operands, rows, strict=True)]
     copier.values.update(zip(node.operands, inner, strict=True))
-    body.graph.binds = settled_by(node) & node.graph.binds
+    body.graph.binds = binds(node)
     body.graph.results = copier.copy(node, inner).results
     limit, stacks = size_scalar(size), [stack_type(v.type, size, body.graph.binds) for v in body.graph.results]
     made = make_loop(outer, body=body, limit=limit, rows=[x for x, on in zip(operands, rows, strict=True) if on],

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from rnngraph.ir.binders import executed, mentioned, standing
+from rnngraph.ir.binders import mentioned, names, standing
 from rnngraph.ir.graph import Builder, Graph, Node, Target, Value
 from rnngraph.ir.layout import parts
 from rnngraph.ir.sizes import Symbol
@@ -105,7 +105,7 @@ def _binders(graph: Graph) -> dict[Symbol, Value]:
 def _sizes(node: Node, live: Live) -> Iterable[Symbol]:
     """The sizes that a living node needs. A loop or `if` without its dead slots needs fewer; see its inner `Live`."""
     if node not in live.slots:
-        return executed(node)
+        return names(node)
     return (s for v in node.results if v in live.values for s in mentioned(v))
 
 

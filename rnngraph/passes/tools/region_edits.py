@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from rnngraph.ir.binders import bound_inside
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.layout import parts, row_type
 from rnngraph.ir.types import Type
 from rnngraph.ir.walk import Rebuilder
-from rnngraph.ops.control import region_symbols, stack_type
+from rnngraph.ops.control import stack_type
 
 
 @dataclass
@@ -101,7 +102,7 @@ def edit_loop(rb: Rebuilder, node: Node, edit: Edit) -> Edited:
         more = body_graph.results[len(carry) + len(edit.extra_carry) + len(stacks):]
         kept_types = [*(p.final[i].type for i in carry), *(v.type for v in edit.extra_carry),
                       *(p.stacks[j].type for j in stacks),
-                      *(stack_type(v.type, length, region_symbols(body_graph)) for v in more), p.trips.type]
+                      *(stack_type(v.type, length, bound_inside(body_graph)) for v in more), p.trips.type]
     hints = [v.hint for v in (*(p.final[i] for i in carry), *edit.extra_carry, *(p.stacks[j] for j in stacks))]
     new = rb.builder.node(node.op, operands, attrs, [b.graph for b in builders], node.name, kept_types, rb.after(node),
                           node.origin, hints)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from typing import Any
 
 from rnngraph.ir.binders import named
-from rnngraph.ir.graph import Array, Builder, Graph, Node, Value
+from rnngraph.ir.graph import Array, Builder, Node, Value
 from rnngraph.ir.kinds import Movement
 from rnngraph.ir.op import OpDef
 from rnngraph.ir.sizes import Dim, Symbol
@@ -69,22 +69,12 @@ def cheap(value: Value) -> bool:
     return node.op.name == "sizes" or (node.op.name in ("broadcast", "iota") and all(map(cheap, node.operands)))
 
 
-def visible(graph: Graph, sizes: Iterable[Symbol]) -> bool:
-    """Whether sizes can be named in a region: those that it or a graph around it binds."""
-    hidden = set(sizes)
-    at: Graph | None = graph
-    while at is not None:
-        hidden -= at.binds
-        at = at.parent
-    return not hidden
-
-
-def mentions(value: Value) -> set[Symbol]:
-    """The sizes that making a `cheap` value again mentions."""
+def sizes_of_clone(value: Value) -> set[Symbol]:
+    """The sizes that making a `cheap` value again names."""
     node = value.node
     assert node is not None
     found = type_symbols(value.type) | named(node)
-    return found.union(*map(mentions, node.operands))
+    return found.union(*map(sizes_of_clone, node.operands))
 
 
 def lists_in(node: Node) -> bool:

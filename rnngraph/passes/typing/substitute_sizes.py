@@ -75,17 +75,7 @@ class _Renamer(Rebuilder):
         value.content = renamed_content(value.content, self.sizes)
 
 
-def _resolved(sizes: Mapping[Symbol, Dim]) -> dict[Symbol, Dim]:
-    """Sizes that are written in others that are replaced as well, in those that stay."""
-    found = dict(sizes)
-    for _ in sizes:
-        further = {s: substitute(d, found) for s, d in found.items()}
-        if further == found:
-            break
-        found = further
-    return found
-
-
 def rename(graph: Graph, sizes: Mapping[Symbol, Dim]) -> Graph:
-    """`graph` with sizes replaced. Each new one must be visible wherever the old one is. No sizes: the same object."""
-    return _Renamer(_resolved(sizes)).graph(graph) if sizes else graph
+    """`graph` with sizes replaced, by sizes that stay. Each new one must be visible wherever the old one is. No sizes: the
+    same object."""
+    return _Renamer(sizes).graph(graph) if sizes else graph
