@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from graphlib import TopologicalSorter
 from heapq import heapify, heappop, heappush
@@ -116,17 +117,24 @@ class Rebuilder:
     def graph(self, old: Graph, parent: Builder | None = None, roots: set[Node] | None = None,
               params: Sequence[Value] | None = None) -> Graph:
         """A rebuilt copy of `old`; with `roots`, only those nodes; with `params`, only those parameters."""
+        with self.opened(old, parent, params) as builder:
+            for node in old.nodes:
+                if roots is None or node in roots:
+                    self.step(node)
+            return builder.graph.seal([self.value(v) for v in old.results])
+
+    @contextmanager
+    def opened(self, old: Graph, parent: Builder | None, params: Sequence[Value] | None = None) -> Iterator[Builder]:
+        """The builder of a copy of `old` with its parameters, or these of them; what is rebuilt meanwhile goes there."""
         outer = self.builder
-        self.builder = Builder(Graph(old.name, parent.graph if parent else None), parent)
-        self.builder.graph.binds = set(old.binds)
+        self.builder = builder = Builder(Graph(old.name, parent.graph if parent else None), parent)
+        builder.graph.binds = set(old.binds)
         for param in old.params if params is None else params:
-            self.values[param] = self.builder.param(param.type, param.content, param.hint)
-        for node in old.nodes:
-            if roots is None or node in roots:
-                self.step(node)
-        graph = self.builder.graph.seal([self.value(v) for v in old.results])
-        self.builder = outer
-        return graph
+            self.values[param] = builder.param(param.type, param.content, param.hint)
+        try:
+            yield builder
+        finally:
+            self.builder = outer
 
     def step(self, node: Node) -> None:
         """Rebuild one node."""

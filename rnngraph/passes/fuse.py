@@ -273,15 +273,9 @@ class _Builder:
             if _worth(group):
                 for n in group.nodes:
                     self.groups[n] = group
-        outer = rb.builder
-        rb.builder = Builder(Graph(old.name, parent.graph if parent else None), parent)
-        rb.builder.graph.binds = set(old.binds)
-        for param in old.params:
-            rb.values[param] = rb.builder.param(param.type, param.content, param.hint)
-        self.units(rb, old, fuser)
-        done = rb.builder.graph.seal([rb.value(v) for v in old.results])
-        rb.builder = outer
-        return done
+        with rb.opened(old, parent) as builder:
+            self.units(rb, old, fuser)
+            return builder.graph.seal([rb.value(v) for v in old.results])
 
     def units(self, rb: Rebuilder, old: Graph, fuser: _Fuser) -> None:
         """Emit nodes and groups in an order that respects their dependences."""

@@ -102,18 +102,13 @@ class _Rerolling:
     def run(self) -> Graph:
         """The new graph."""
         self.want()
-        rb = self.rb
-        rb.builder = Builder(Graph(self.old.name))
-        rb.builder.graph.binds = set(self.old.binds)
-        for param in self.old.params:
-            rb.values[param] = rb.builder.param(param.type, param.content, param.hint)
-        with building(rb.builder):
+        with self.rb.opened(self.old, None) as builder, building(builder):
             for node in self.old.nodes:
                 if node in self.begins:
                     self.loop(self.begins[node])
                 elif node not in self.where and not (node in self.rolls.floating and node.op.effects == "pure"):
                     self.plain(node)
-            return rb.builder.graph.seal([self.value(v) for v in self.old.results])
+            return builder.graph.seal([self.value(v) for v in self.old.results])
 
     def want(self) -> None:
         """Find what must be stacks."""

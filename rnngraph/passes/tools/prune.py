@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from rnngraph.ir.binders import mentioned, names, standing
-from rnngraph.ir.graph import Builder, Graph, Node, Target, Value
+from rnngraph.ir.graph import Graph, Node, Target, Value
 from rnngraph.ir.layout import parts
 from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.walk import Rebuilder
@@ -34,23 +34,22 @@ def cut(graph: Graph, values: Sequence[Value], targets: Sequence[Target], feeds:
         stack += [v.node for v in node.operands if v.node is not None and (history or v not in fed)]
         stack += node.after
     rb = Rebuilder(lambda r, n: None)
-    rb.builder = Builder(Graph(graph.name))
-    rb.builder.graph.binds = set(graph.binds)
-    for value in feeds:
-        name = value.node.name if value.node is not None else "feed"
-        rb.values[value] = rb.builder.param(value.type, value.content, value.hint or name)
-    for node in graph.nodes:
-        if node in wanted:
-            before = {v: rb.values[v] for v in node.results if v in fed}
-            rb.step(node)
-            rb.values.update(before)
-    made: list[Node] = []
-    for t in targets:
-        if isinstance(t, Node):
-            made += rb.nodes.get(t, ())
-        elif t not in fed:
-            made.append(rb.builder.node("identity", [rb.value(t)], origin=t.node.origin if t.node is not None else None))
-    return rb.builder.graph.seal([rb.value(v) for v in values]), made
+    with rb.opened(graph, None, ()) as builder:
+        for value in feeds:
+            name = value.node.name if value.node is not None else "feed"
+            rb.values[value] = builder.param(value.type, value.content, value.hint or name)
+        for node in graph.nodes:
+            if node in wanted:
+                before = {v: rb.values[v] for v in node.results if v in fed}
+                rb.step(node)
+                rb.values.update(before)
+        made: list[Node] = []
+        for t in targets:
+            if isinstance(t, Node):
+                made += rb.nodes.get(t, ())
+            elif t not in fed:
+                made.append(builder.node("identity", [rb.value(t)], origin=t.node.origin if t.node is not None else None))
+        return builder.graph.seal([rb.value(v) for v in values]), made
 
 
 @dataclass

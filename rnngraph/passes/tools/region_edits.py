@@ -57,19 +57,13 @@ def kept(indices: Sequence[int] | None, count: int) -> list[int]:
 def _region(rb: Rebuilder, old: Graph, edit: Edit, which: int, params: Sequence[Value],
             extra: Sequence[tuple[Type, str]], results: Callable[[], Sequence[Value]]) -> Builder:
     """Rebuild one region with the given old parameters and `extra` ones, type and hint, at the end."""
-    outer = rb.builder
-    rb.builder = builder = Builder(Graph(old.name, outer.graph), outer)
-    builder.graph.binds = set(old.binds)
-    for param in params:
-        rb.values[param] = builder.param(param.type, param.content, param.hint)
-    added = [builder.param(t, None, hint) for t, hint in extra]
-    edit.enter(which, added)
-    roots = edit.roots[which]
-    for node in old.nodes:
-        if roots is None or node in roots:
-            rb.step(node)
-    builder.graph.results = tuple(results())
-    rb.builder = outer
+    with rb.opened(old, rb.builder, params) as builder:
+        edit.enter(which, [builder.param(t, None, hint) for t, hint in extra])
+        roots = edit.roots[which]
+        for node in old.nodes:
+            if roots is None or node in roots:
+                rb.step(node)
+        builder.graph.results = tuple(results())
     return builder
 
 
