@@ -74,9 +74,9 @@ SEMANTIC: list[tuple[str, str, str, str, str]] = [
      "sizes bound in a loop are hoisted"),
     ("passes", "rnngraph/passes/loops/hoist.py", "if plain(node) and all(", "if all(", "what may fail, or draws, is hoisted"),
     ("llvm", "rnngraph/backends/llvm/emit.py", "icmp uge i64 {value}", "icmp ugt i64 {value}", "an index may be the size"),
-    ("llvm", "rnngraph/backends/llvm/engine.py", "operands[first:first + n] = out[:n]", "pass",
+    ("llvm", "rnngraph/backends/llvm/program.py", "operands[first:first + n] = out[:n]", "pass",
      "a grown loop starts anew when it is entered again"),
-    ("llvm", "rnngraph/backends/llvm/engine.py", "kept = [s[:begin] for s in stacks]", "kept = [s[:0] for s in stacks]",
+    ("llvm", "rnngraph/backends/llvm/program.py", "kept = [s[:begin] for s in stacks]", "kept = [s[:0] for s in stacks]",
      "rows are lost when a grown loop is entered again"),
     ("llvm", "rnngraph/backends/llvm/nests.py", "return -(2 ** (bits - 1)) if signed else 0", "return 0",
      "the maximum of whole numbers starts at 0"),
@@ -134,7 +134,7 @@ EQUAL: dict[str, str] = {
     "rnngraph/backends/llvm/native.py: `1` -> `2` in `numbers = (ctypes.c_int64 * max(1, len(values)))(*values)`":
         "cost only: a number more that nobody reads",
     "rnngraph/backends/llvm/native.py: `found.nbytes >= need` -> `found.nbytes > need`": "cost only: which memory is reused",
-    "rnngraph/backends/llvm/gemm.py: `k <= DEPTH` -> `k < DEPTH`": "cost only: one block is a loop of one step",
+    "rnngraph/backends/llvm/gemm.py: `k <= most` -> `k < most`": "cost only: one block is a loop of one step",
     "rnngraph/backends/llvm/gemm.py: `1` -> `2` in `cost = fn.add(fn.floordiv(fn.mul(size, shape.rows * vectors `":
         "cost only: how often signals are looked for",
     "rnngraph/backends/llvm/guard.py: `6` -> `(5)` in `_GUARDED = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void`":
@@ -183,11 +183,12 @@ EQUAL: dict[str, str] = {
     "rnngraph/lowering/buffers.py: `isinstance(step, Loop)` -> `False`":
         "cost only: what only a loop's steps use has memory of its own",
     "rnngraph/ops/known_elements.py: `a and b` -> `True`": "cost only: that nothing is nothing's sum is not known",
-    "rnngraph/backends/llvm/target.py: `manager.detach()` -> `pass`": "what would be done twice is an empty method",
+    "rnngraph/backends/llvm/toolchain.py: `manager.detach()` -> `pass`": "what would be done twice is an empty method",
     "rnngraph/passes/close/builder.py: `not isinstance(t, TensorType)` -> `bool(isinstance(t, TensorType))`":
         "cost only: what is known is computed until folding spells it",
     'rnngraph/passes/close/forced.py: `node.op.name != "force"` -> `True`': "cost only: what cannot fail runs unread",
-    "rnngraph/backends/llvm/gemm.py: `512` -> `(511)` in `DEPTH = 512`": "cost only: how deep a block is",
+    "rnngraph/lowering/target.py: `512` -> `(511)` in `return max(64, min(512, self.l2 // 4 // (self.columns(item) * item)))`":
+        "cost only: how deep a block is",
     "rnngraph/backends/llvm/pulse.py: `1` -> `(0)` in `return product(step.condition.shape) if isinstance(step, Che`":
         "cost only: how often signals are looked for",
     # What is the same by another rule of the house.

@@ -53,22 +53,15 @@ from rnngraph.lowering.plan import (
     row_major,
     whole,
 )
+from rnngraph.lowering.target import PLAIN, Target
 from rnngraph.lowering.views import reshaped, seen
-
-Panel = Callable[[DType, Dim, Dim], Dim]
-"""How many elements a packed k x n matrix takes, on some machine."""
-
-
-def flat(dtype: DType, k: Dim, n: Dim) -> Dim:
-    """As many as the matrix has, where nothing is padded."""
-    return mul(k, n)
 
 
 class Lowering:
     """What all regions of one plan share: numbering, constants, nodes that may fail."""
 
-    def __init__(self, panel: Panel) -> None:
-        self.panel = panel
+    def __init__(self, target: Target) -> None:
+        self.target = target
         self.works = 0
         self.slots = 0
         self.nodes: list[Node] = []
@@ -348,7 +341,7 @@ class Region:
         if matrix is None:
             matrix = products.grouped(self.contiguous_as(view, text, k + n), k + n, k, n)
         assert matrix is not None
-        work = self.shared.work(view.dtype, self.shared.panel(view.dtype, *matrix.shape))
+        work = self.shared.work(view.dtype, self.shared.target.packed(view.dtype.size, *matrix.shape))
         self.steps.append(Pack(matrix, work))
         return work
 
@@ -482,10 +475,9 @@ def rule(op: OpDef) -> Rule:
 
 
 def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Value],
-          panel: Panel = flat) -> Lowered:
-    """The plan of a stretch of nodes that reads `inputs` and gives `outputs`. `panel` says how many elements a packed
-    matrix takes."""
-    shared = Lowering(panel)
+          target: Target = PLAIN) -> Lowered:
+    """The plan of a stretch of nodes that reads `inputs` and gives `outputs`, for a machine."""
+    shared = Lowering(target)
     top = Region(shared)
     for i, value in enumerate(inputs):
         shared.inputs[value] = i
@@ -500,4 +492,4 @@ def lower(nodes: Sequence[Node], inputs: Sequence[Value], outputs: Sequence[Valu
     return assemble(list(map(port, inputs)), list(map(port, outputs)), top.steps, shared.nodes, shared.arrays())
 
 
-__all__ = ["RULES", "Lowering", "Panel", "Region", "flat", "lower"]
+__all__ = ["RULES", "Lowering", "Region", "lower"]

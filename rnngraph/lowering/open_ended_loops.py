@@ -15,8 +15,9 @@ from rnngraph.ir.types import bool_
 from rnngraph.lowering import nests
 from rnngraph.lowering.assemble import Lowered, assemble, port
 from rnngraph.lowering.loops import lower_loop
-from rnngraph.lowering.lower import Lowering, Panel, Region, flat
+from rnngraph.lowering.lower import Lowering, Region
 from rnngraph.lowering.plan import Input, Loop, Output, Port, whole
+from rnngraph.lowering.target import PLAIN, Target
 
 
 @dataclass(frozen=True)
@@ -35,11 +36,11 @@ def grows(node: Node) -> bool:
     return node.op.name == "loop" and parts(node).cond is not None and bool(parts(node).stacks)
 
 
-def lower_grown(node: Node, panel: Panel = flat) -> Grown:
+def lower_grown(node: Node, target: Target = PLAIN) -> Grown:
     """Lower one such loop."""
     p = parts(node)
     begin, capacity = Symbol("begin"), Symbol("capacity")
-    shared = Lowering(panel)
+    shared = Lowering(target)
     top = Region(shared)
     # One input an operand, though operands may be one value: when the loop is entered again, its carries differ.
     inputs = node.operands

@@ -221,12 +221,12 @@ def test_not_every_file_that_is_written_looks_at_all_others(place: Path, monkeyp
 
 
 def test_the_key_has_the_versions(monkeypatch: pytest.MonkeyPatch) -> None:
-    target = LLVMEngine().target
-    before = target.machine_key()
-    for part in ("rnngraph-", "llvmlite-", "llvm-", target.cpu, target.features):
+    tools = LLVMEngine().toolchain
+    before = tools.key()
+    for part in ("rnngraph-", "llvmlite-", "llvm-", tools.target.cpu, tools.target.features):
         assert part in before
-    monkeypatch.setattr("rnngraph.backends.llvm.target._RECIPE", 0)
-    assert target.machine_key() != before
+    monkeypatch.setattr("rnngraph.backends.llvm.toolchain._RECIPE", 0)
+    assert tools.key() != before
 
 
 PROGRAM = """
@@ -245,7 +245,7 @@ def test_a_program_survives_damage(place: Path) -> None:
     right = run()
     good = {file: file.read_bytes() for file in place.iterdir()}
     # Code that is cut off in its middle, and code that is another's.
-    planted = LLVMEngine().target.compile("define i32 @stolen() { ret i32 1 }")
+    planted = LLVMEngine().toolchain.compile("define i32 @stolen() { ret i32 1 }")
     for damage in (lambda data: data[:len(data) // 2], lambda data: planted):
         for file, data in good.items():
             file.write_bytes(damage(data))
@@ -260,5 +260,5 @@ def test_another_engine_loads_what_the_first_compiled(place: Path, monkeypatch: 
             return list(sess.run(tf.tanh(tf.placeholder_with_default(np.ones(3), [3])) * 2.0))
     first, second = LLVMEngine(), LLVMEngine()
     found = run(first)
-    monkeypatch.setattr(second.target, "compile", None)
+    monkeypatch.setattr(second.toolchain, "compile", None)
     assert run(second) == found

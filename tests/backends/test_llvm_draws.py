@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 import rnngraph as tf
 from rnngraph.backends.llvm.draws import Routine
 from rnngraph.backends.llvm.engine import LLVMEngine
-from rnngraph.backends.llvm.target import Target
+from rnngraph.backends.llvm.toolchain import Toolchain, machine
 from rnngraph.ir.kinds import Random
 from rnngraph.ir.op import OPS
 from rnngraph.lowering.support import native
@@ -63,8 +64,8 @@ def test_what_is_made_of_draws_is_the_same_too() -> None:
 @pytest.mark.parametrize("op", sorted(n for n, op in OPS.items() if isinstance(op.kind, Random) and native(op)))
 def test_routines_of_every_width(op: str, dtype: str, bits: int) -> None:
     """Counts around whole vectors; nothing is written behind the last number."""
-    target, routine = Target(), Routine(op, dtype)
-    library = target.load(target.compile("", routine.text(bits)))
+    tools, routine = Toolchain(machine()), Routine(op, dtype)
+    library = tools.load(tools.compile("", routine.text(replace(tools.target, vector_bits=bits))))
     run = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)(
         library.address(routine.symbol))
     key = np.array([5, -1, 1 << 40])
@@ -83,10 +84,10 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]
     """How often a new engine, which keeps what it has compiled, asks LLVM for code for a program."""
     monkeypatch.setenv("RNNGRAPH_CACHE", "off")
     engine, calls = LLVMEngine(), []
-    compile_ = engine.target.compile
+    compile_ = engine.toolchain.compile
     assert engine.guard, "the way into native code is compiled first, whatever the program"
     held = []  # code lives as long as somebody uses it
-    monkeypatch.setattr(engine.target, "compile", lambda *texts: (calls.append(texts), compile_(*texts))[1])
+    monkeypatch.setattr(engine.toolchain, "compile", lambda *texts: (calls.append(texts), compile_(*texts))[1])
 
     def count(make: Callable[[], Any]) -> int:
         before = len(calls)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rnngraph.backends.llvm.gemm import DEPTH, GemmEmitter
-from rnngraph.backends.llvm.target import Library, Target
+from rnngraph.backends.llvm.gemm import GemmEmitter
 from rnngraph.backends.llvm.text import Module
+from rnngraph.backends.llvm.toolchain import Library, Toolchain, machine
 
 POINTER, SIZE = ctypes.c_void_p, ctypes.c_int64
 PACK = ctypes.CFUNCTYPE(None, POINTER, SIZE, SIZE, POINTER, SIZE, SIZE, POINTER)
@@ -39,38 +39,40 @@ class State:
 
 
 GOING_ON = State()
+DEPTH = 512
+"""The most steps of k that are taken at once."""
 
 
 @cache
-def target(narrow: bool = False) -> Target:
-    machine = Target()
+def toolchain(narrow: bool = False) -> Toolchain:
+    tools = Toolchain(machine())
     if not narrow:
-        return machine
-    if not machine.triple.startswith("x86_64") or machine.vector_bits < 256:
+        return tools
+    if not tools.target.triple.startswith("x86_64") or tools.target.vector_bits < 256:
         pytest.skip("the machine has no 256-bit vectors to fall back to")
-    return Target(cpu="x86-64-v3")
+    return Toolchain(machine(cpu="x86-64-v3"))
 
 
-def emitter(machine: Target) -> GemmEmitter:
-    return GemmEmitter(Module(machine.vector_bits), linkage="")
+def emitter(tools: Toolchain) -> GemmEmitter:
+    return GemmEmitter(Module(tools.target.vector_bits), tools.target, linkage="")
 
 
-def load(machine: Target, gemm: GemmEmitter) -> Library:
-    return machine.load(machine.compile(verbatim=str(gemm.module)))
+def load(tools: Toolchain, gemm: GemmEmitter) -> Library:
+    return tools.load(tools.compile(verbatim=str(gemm.module)))
 
 
 @cache
 def runtime_kernels(dtype: str, narrow: bool) -> tuple[Library, GemmEmitter, dict[str, str]]:
     """Kernels that know nothing of their sizes: one compilation serves every shape."""
-    machine = target(narrow)
-    gemm = emitter(machine)
+    tools = toolchain(narrow)
+    gemm = emitter(tools)
     symbols = {
         "pack": gemm.pack(dtype),
         "rows": gemm.gemm(dtype, None, None, None, (None, 1)),
         "columns": gemm.gemm(dtype, None, None, None, (1, None), accumulate=True),
         "direct": gemm.direct(dtype, None, None, None, (None, 1)),
     }
-    return load(machine, gemm), gemm, symbols
+    return load(tools, gemm), gemm, symbols
 
 
 def matrix(rng: np.random.Generator, rows: int, columns: int, dtype: str, transposed: bool, pad: int = 0) -> np.ndarray:
@@ -146,13 +148,13 @@ def test_sizes_at_run_time(dtype: str, narrow: bool) -> None:
 @pytest.mark.parametrize("narrow", [False, True])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_sizes_known(dtype: str, narrow: bool) -> None:
-    machine = target(narrow)
+    tools = toolchain(narrow)
     shapes = [
         (1, 64, 13, False), (1, 20, 8, True), (2, 100, 33, False), (4, 16, 16, False), (6, 64, 4, True),
         (13, 150, 10, True), (32, 192, 24, False), (9, 10, 2 * DEPTH + 3, False), (9, 77, 2 * DEPTH, True),
         (5, 33, 0, False), (0, 10, 4, False), (7, 1, 1, True), (3, 0, 4, False),
     ]  # fmt: skip
-    gemm = emitter(machine)
+    gemm = emitter(tools)
     pack = gemm.pack(dtype)
     rng = np.random.default_rng(2)
     cases = []
@@ -163,7 +165,7 @@ def test_sizes_known(dtype: str, narrow: bool) -> None:
             symbol = gemm.gemm(dtype, m, n, k, a_strides, n + MARGIN, accumulate)
             assert gemm.gemm(dtype, m, n, k, a_strides, n + MARGIN, accumulate) == symbol
             cases.append((symbol, a, b, accumulate))
-    library = load(machine, gemm)
+    library = load(tools, gemm)
     for symbol, a, b, accumulate in cases:
         panels = packed(library, gemm, pack, b)
         check(GEMM(library.address(symbol)), a, b, (panels.ctypes.data,), accumulate)
@@ -178,10 +180,10 @@ def test_direct(dtype: str, narrow: bool) -> None:
         for n, k in ((1, 3), (16, 8), (70, 5), (300, 9), (0, 3), (40, 0)):
             a, b = matrix(rng, m, k, dtype, False), matrix(rng, k, n, dtype, False, 4)
             check(DIRECT(library.address(symbols["direct"])), a, b, (b.ctypes.data, strides(b)[0]), False)
-    gemm = emitter(target(narrow))
+    gemm = emitter(toolchain(narrow))
     known = [(1, 600, 7), (2, 17, 12), (3, 130, 8), (4, 64, 5)]
     names = [gemm.direct(dtype, m, n, k, (k, 1), n, n + MARGIN, accumulate=True) for m, n, k in known]
-    library = load(target(narrow), gemm)
+    library = load(toolchain(narrow), gemm)
     for name, (m, n, k) in zip(names, known, strict=True):
         a, b = matrix(rng, m, k, dtype, False), matrix(rng, k, n, dtype, False)
         check(DIRECT(library.address(name)), a, b, (b.ctypes.data, n), True)
@@ -191,11 +193,11 @@ def test_direct(dtype: str, narrow: bool) -> None:
 
 @pytest.mark.parametrize("known", [False, True])
 def test_long_products_ask_whether_to_go_on(known: bool) -> None:
-    gemm = emitter(target())
+    gemm = emitter(toolchain())
     m = n = k = 512
     size = m if known else None
     pack, product = gemm.pack("float32"), gemm.gemm("float32", size, size, size, (size, 1), size)
-    library = load(target(), gemm)
+    library = load(toolchain(), gemm)
     a = np.random.default_rng(5).standard_normal((m, k), np.float32)
     panels = packed(library, gemm, pack, a)
     for stop in (False, True):
@@ -207,10 +209,10 @@ def test_long_products_ask_whether_to_go_on(known: bool) -> None:
 
 def test_product_called_from_an_optimised_module(tmp_path: Path) -> None:
     """The two kinds of text end in one object: kernels linked in, internal to it, and nothing left undefined."""
-    machine = target()
-    gemm = GemmEmitter(Module(machine.vector_bits))
+    tools = toolchain()
+    gemm = GemmEmitter(Module(tools.target.vector_bits), tools.target)
     product, pack = gemm.gemm("float32", 5, 40, 12, (12, 1), 40), gemm.pack("float32")
-    module = Module(machine.vector_bits)
+    module = Module(tools.target.vector_bits)
     fn = module.function("main_", [("ptr noalias", "a"), ("ptr noalias", "b"), ("ptr noalias", "c")])
     buffer = fn.alloca("float", gemm.packed_elements("float32", 40, 12))
     pointer, size = "ptr", "i64"
@@ -218,8 +220,8 @@ def test_product_called_from_an_optimised_module(tmp_path: Path) -> None:
                            (pointer, "null")])
     fn.call("void", product, [(pointer, "%a"), (size, 12), (size, 1), (pointer, buffer), (pointer, "%c"),
                               (size, 40), (size, 5), (size, 40), (size, 12), (pointer, "null")])  # fmt: skip
-    compiled = machine.compile(str(module), str(gemm.module))
-    library = machine.load(compiled)
+    compiled = tools.compile(str(module), str(gemm.module))
+    library = tools.load(compiled)
     rng = np.random.default_rng(6)
     a, b = rng.standard_normal((5, 12), np.float32), rng.standard_normal((12, 40), np.float32)
     c = np.empty((5, 40), np.float32)

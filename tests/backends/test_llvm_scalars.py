@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from rnngraph.backends.llvm.scalars import LLVMScalars, supports
-from rnngraph.backends.llvm.target import CompilationError, Library, Target
 from rnngraph.backends.llvm.text import Module, Scalar, memory_type
+from rnngraph.backends.llvm.toolchain import CompilationError, Library, Toolchain, machine
 
 Body = Callable[..., Scalar]
 FUNCTIONS = ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "sin", "cos", "erf")
@@ -26,8 +26,8 @@ BOUNDS = {
 
 
 @cache
-def target() -> Target:
-    return Target()
+def tools() -> Toolchain:
+    return Toolchain(machine())
 
 
 class Compiled:
@@ -60,19 +60,19 @@ def add_loop(module: Module, name: str, body: Body, dtypes: Sequence[str]) -> st
 
 
 def build(body: Body, *dtypes: str) -> Compiled:
-    module = Module(target().vector_bits)
+    module = Module(tools().target.vector_bits)
     result = add_loop(module, "f", body, dtypes)
-    return Compiled(target().load(target().compile(str(module))), "f", dtypes, result)
+    return Compiled(tools().load(tools().compile(str(module))), "f", dtypes, result)
 
 
 @cache
 def functions(dtype: str) -> tuple[dict[str, Compiled], bytes, str]:
     """All the transcendental functions, their object, and their text."""
-    module = Module(target().vector_bits)
+    module = Module(tools().target.vector_bits)
     for name in FUNCTIONS:
         add_loop(module, name, lambda s, x, name=name: getattr(s, name)(x), (dtype,))
-    compiled = target().compile(str(module))
-    library = target().load(compiled)
+    compiled = tools().compile(str(module))
+    library = tools().load(compiled)
     return {name: Compiled(library, name, (dtype,), dtype) for name in FUNCTIONS}, compiled, str(module)
 
 
@@ -156,13 +156,13 @@ def test_object_needs_no_library(dtype: str, tmp_path: Path) -> None:
 
 
 def test_loops_are_vectorised() -> None:
-    if target().vector_bits < 256:
+    if tools().target.vector_bits < 256:
         pytest.skip("the machine has narrow vectors")
-    register = "%zmm" if target().vector_bits == 512 else "%ymm"
+    register = "%zmm" if tools().target.vector_bits == 512 else "%ymm"
     for name in FUNCTIONS:
-        module = Module(target().vector_bits)
+        module = Module(tools().target.vector_bits)
         add_loop(module, name, lambda s, x, name=name: getattr(s, name)(x), ("float32",))
-        lines = target().assembly(str(module)).splitlines()
+        lines = tools().assembly(str(module)).splitlines()
         assert sum("vfmadd" in line and register in line for line in lines) >= 3, name
 
 
@@ -288,7 +288,7 @@ def test_index_and_carried_values() -> None:
             inner.carry([str(fn.add(inner.values[0], 1))])
         outer.carry(inner.results)
     fn.ret(outer.results[0])
-    library = target().load(target().compile(str(module)))
+    library = tools().load(tools().compile(str(module)))
     total = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(library.address("total"))
     assert [total(n) for n in (0, 1, 5)] == [0, 0, 10]
 
@@ -299,9 +299,9 @@ def test_errors() -> None:
     with pytest.raises(TypeError, match="one dtype"):
         build(lambda s, a: s.add(a, s.typed(1, "int32")), "float32")
     with pytest.raises(CompilationError, match="saved in"):
-        target().compile("define nonsense")
+        tools().compile("define nonsense")
     with pytest.raises(KeyError, match="no symbol"):
-        target().load(target().compile(str(Module()))).address("missing")
+        tools().load(tools().compile(str(Module()))).address("missing")
 
 
 def test_what_follows_a_terminator_lies_in_a_block_that_nothing_reaches() -> None:
@@ -310,5 +310,5 @@ def test_what_follows_a_terminator_lies_in_a_block_that_nothing_reaches() -> Non
     fn.ret(1)
     value = fn.value("add i64 %x, 1")
     assert fn.here() != "entry" and f"{fn.here()}:\n  {value} = add" in fn.text()
-    library = target().load(target().compile(str(module)))
+    library = tools().load(tools().compile(str(module)))
     assert ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(library.address("f"))(7) == 1

@@ -15,8 +15,7 @@ from rnngraph.backends.llvm.engine import LLVMEngine
 from rnngraph.backends.llvm.native import check_sizes
 from rnngraph.ir.kinds import Elementwise, Random
 from rnngraph.ir.op import lookup
-from rnngraph.ir.sizes import Dim, Symbol, evaluate, mul
-from rnngraph.ir.types import DType
+from rnngraph.ir.sizes import Dim, Symbol, evaluate
 from rnngraph.lowering import plan as p
 from rnngraph.lowering.scalars_numpy import NumpyScalars
 from rnngraph.ops.control import RELATIONS
@@ -32,10 +31,6 @@ class PlanEngine(LLVMEngine):
     """The engine that interprets plans."""
 
     name = "plans"
-
-    def panel(self, dtype: DType, k: Dim, n: Dim) -> Dim:
-        """Packed matrices lie row by row."""
-        return mul(k, n)
 
     def segment(self, plan: p.Plan) -> Any:
         """A plan as something to call."""

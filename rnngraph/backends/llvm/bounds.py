@@ -17,6 +17,7 @@ from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.text import Index
 from rnngraph.ir.sizes import Dim, mul, product
 from rnngraph.lowering.plan import Branch, Input, Loop, Nest, Output, Plan, Slot, Step, View, Work
+from rnngraph.lowering.target import Target
 
 FIRST = -2
 """The status of the first place; the others count down from here."""
@@ -37,8 +38,8 @@ class Span(NamedTuple):
 class CheckedEmitter(Emitter):
     """Writes a plan's function with checks. `places` says what each status from `FIRST` on stands for."""
 
-    def __init__(self, plan: Plan, vector_bits: int) -> None:
-        super().__init__(plan, vector_bits)
+    def __init__(self, plan: Plan, target: Target) -> None:
+        super().__init__(plan, target)
         self.places: list[str] = []
         self.spans: dict[Slot, Span] = {}
 

@@ -19,6 +19,7 @@ from rnngraph.backends.llvm.scalars import LLVMScalars
 from rnngraph.backends.llvm.text import ITEM_BYTES, Function, Module, Scalar, memory_type, value_type
 from rnngraph.ir.kinds import Random
 from rnngraph.ir.op import lookup
+from rnngraph.lowering.target import Target
 from rnngraph.ops.random import threefry, words
 
 
@@ -34,12 +35,12 @@ class Routine:
         """The name of its function."""
         return f"draw_{self.op}_{self.dtype}"
 
-    def text(self, vector_bits: int) -> str:
+    def text(self, target: Target) -> str:
         """The module that defines it."""
-        module = Module(vector_bits)
+        module = Module(target.vector_bits)
         f = module.function(self.symbol, [("ptr noalias", "key"), ("i64", "elements"), ("ptr noalias", "out"),
                                           ("i64", "count")], "void")
-        lanes = vector_bits // 32  # a vector of the cipher's words
+        lanes = target.lanes(4)  # a vector of the cipher's words
         cipher = [_spread(f, word, lanes) for word in _cipher(f)]
         rest = f.alloca(memory_type(self.dtype), lanes)
         with f.loop(0, "%count", lanes) as i:

@@ -43,6 +43,7 @@ from rnngraph.lowering.plan import (
     View,
     Work,
 )
+from rnngraph.lowering.target import Target
 
 INFINITY, NEGATIVE_INFINITY = "0x7FF0000000000000", "0xFFF0000000000000"
 """As LLVM writes them, of either float type."""
@@ -53,11 +54,11 @@ STEPS_COUNTED = 8
 class Emitter:
     """Writes the `run` function of one plan."""
 
-    def __init__(self, plan: Plan, vector_bits: int) -> None:
+    def __init__(self, plan: Plan, target: Target) -> None:
         self.plan = plan
-        self.module = Module(vector_bits)
-        self.verbatim = Module(vector_bits)
-        self.gemm = GemmEmitter(self.verbatim, vector_bits)
+        self.module = Module(target.vector_bits)
+        self.verbatim = Module(target.vector_bits)
+        self.gemm = GemmEmitter(self.verbatim, target)
         self.kernels = Kernels(self.module)
         self.routines: dict[Routine, None] = {}
         """What other objects must give."""

@@ -18,9 +18,7 @@ from dataclasses import dataclass
 from rnngraph.backends.llvm.pulse import PRODUCTS, STATE, Pulse, short
 from rnngraph.backends.llvm.text import Function, Index, Module
 from rnngraph.backends.llvm.tiles import MOST_SETS, Geometry, Tile, TileWriter, geometry
-
-DEPTH = 512
-"""Most k steps of one panel block: 512 * 64 float32 columns are 128 KiB, which stay in a core's second-level cache."""
+from rnngraph.lowering.target import Target
 
 TRANSPOSED = 16
 """Elements along k that packing a transposed matrix moves at a time."""
@@ -62,15 +60,15 @@ class GemmEmitter:
     last parameter is the state of the run (see `pulse`): a product that is told to stop leaves C unfinished.
     """
 
-    def __init__(self, module: Module, vector_bits: int | None = None, linkage: str = "hidden") -> None:
+    def __init__(self, module: Module, target: Target, linkage: str = "hidden") -> None:
         self.module = module
-        self.vector_bits = module.vector_bits if vector_bits is None else vector_bits
+        self.target = target
         self.linkage = linkage
         """Of the entry functions: "hidden" ones are called only from the module they are linked with."""
 
     def geometry(self, dtype: str) -> Geometry:
         """The register tile in use for a dtype."""
-        return geometry(dtype, self.vector_bits)
+        return geometry(dtype, self.target)
 
     def packed_elements(self, dtype: str, n: int, k: int) -> int:
         """Elements of the buffer that `pack` fills for a K x N matrix (align it to 64 bytes for speed)."""
@@ -106,10 +104,11 @@ class GemmEmitter:
     def _depth_blocks(self, product: _Product, k: Index, accumulate: bool) -> None:
         """Walk K in blocks short enough for a panel's block to stay in cache; all after the first add to C."""
         fn, shape = product.fn, product.shape
-        if isinstance(k, int) and k <= DEPTH:
+        most = self.target.depth(shape.bytes)
+        if isinstance(k, int) and k <= most:
             self._panels(product, "%a", "%b", k, k, accumulate)
             return
-        count = fn.maximum(fn.quotient(fn.add(k, DEPTH - 1), DEPTH), 1)
+        count = fn.maximum(fn.quotient(fn.add(k, most - 1), most), 1)
         # Blocks of even length, in whole unrolled rounds.
         even = fn.quotient(fn.add(fn.quotient(fn.sub(fn.add(k, count), 1), count), MOST_SETS - 1), MOST_SETS)
         block = fn.maximum(fn.mul(even, MOST_SETS), MOST_SETS)

@@ -17,7 +17,7 @@ import time
 from typing import Any
 
 from rnngraph.backends.llvm.apart import handlers_run_here
-from rnngraph.backends.llvm.target import Library
+from rnngraph.backends.llvm.toolchain import Library
 
 PERIOD = 40_000_000
 """Nanoseconds between two looks at signals."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from rnngraph.backends.llvm.guard import Guard
 from rnngraph.backends.llvm.memory import address, aligned
-from rnngraph.backends.llvm.target import Library
+from rnngraph.backends.llvm.toolchain import Library
 from rnngraph.errors import InternalError
 from rnngraph.ir.sizes import Symbol, evaluate
 from rnngraph.lowering.plan import Plan

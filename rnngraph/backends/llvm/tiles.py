@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rnngraph.backends.llvm.text import ITEM_BYTES, LLVM_TYPES, Function, Index
+from rnngraph.lowering.target import Target
 
 UNROLL = 2
 """Steps of k written out in one round of the inner loop, where one accumulator set is enough; 4 was no faster."""
@@ -52,15 +53,12 @@ class Geometry:
         return ITEM_BYTES[self.dtype]
 
 
-def geometry(dtype: str, vector_bits: int) -> Geometry:
-    """The tile for a dtype on a machine with registers of `vector_bits`.
-
-    512 bits come with 32 registers: 6 x 4 accumulators, 4 of B, and a broadcast. Below there are 16: 6 x 2.
-    """
+def geometry(dtype: str, target: Target) -> Geometry:
+    """The tile for a dtype: of 32 registers 6 x 4 accumulators, 4 of B and a broadcast; of 16, 6 x 2."""
     if dtype not in ("float32", "float64"):
         raise NotImplementedError(f"matrix products of {dtype} are not compiled")
-    lanes = vector_bits // 8 // ITEM_BYTES[dtype]
-    return Geometry(dtype, lanes, 4, 6) if vector_bits >= 512 else Geometry(dtype, lanes, 2, 6)
+    item = ITEM_BYTES[dtype]
+    return Geometry(dtype, target.lanes(item), target.columns(item) // target.lanes(item), 6)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ tile loads over the inner loop and spill. One object may hold both; they are lin
 from __future__ import annotations
 
 import functools
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,6 +20,7 @@ import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from rnngraph.backends.llvm.apart import LOCK, apart, close_after
+from rnngraph.lowering.target import Target
 
 T = TypeVar("T")
 
@@ -73,48 +75,63 @@ class Library:
         return address
 
 
-class Target:
-    """A machine to generate code for: this one, unless a CPU name and feature string say otherwise."""
+def machine(cpu: str | None = None, features: str | None = None) -> Target:
+    """This machine, unless a CPU name and feature string say otherwise. Raises CompilationError for one that no code can be
+    made for."""
+    with LOCK:
+        _initialise()
+        triple = str(llvm.get_process_triple())
+        name = str(llvm.get_host_cpu_name()) if cpu is None else cpu
+        if features is None:
+            features = str(llvm.get_host_cpu_features().flatten()) if cpu is None else ""
+    enabled = _enabled(name, features)
+    if triple.startswith("x86_64") and "fma" not in enabled:
+        raise CompilationError(f"the CPU {name!r} has no fused multiply-add: kernels would call the C library for it")
+    wide = "avx512f" in enabled
+    registers = 32 if wide or not triple.startswith("x86_64") else 16
+    return Target(triple, name, features, 512 if wide else 256 if "avx2" in enabled else 128, registers,
+                  _cache("SC_LEVEL1_DCACHE_SIZE", 32 << 10), _cache("SC_LEVEL2_CACHE_SIZE", 512 << 10))
 
-    def __init__(self, cpu: str | None = None, features: str | None = None) -> None:
+
+def _enabled(cpu: str, features: str) -> set[str]:
+    """What the feature string switches on; a named CPU with no feature string is taken at its level."""
+    enabled = {name[1:] for name in features.split(",") if name.startswith("+")}
+    disabled = {name[1:] for name in features.split(",") if name.startswith("-")}
+    levels = {"x86-64-v3": {"avx2", "fma"}, "x86-64-v4": {"avx2", "fma", "avx512f"}}
+    return (enabled | levels.get(cpu, set())) - disabled
+
+
+def _cache(name: str, otherwise: int) -> int:
+    """The bytes of a cache, if the system says so."""
+    found = os.sysconf(name) if name in os.sysconf_names else 0
+    return found if found > 0 else otherwise
+
+
+class Toolchain:
+    """LLVM, for one target."""
+
+    def __init__(self, target: Target) -> None:
         with LOCK:
             _initialise()
-            self.triple = str(llvm.get_process_triple())
-            self.cpu = str(llvm.get_host_cpu_name()) if cpu is None else cpu
-            if features is None:
-                features = str(llvm.get_host_cpu_features().flatten()) if cpu is None else ""
-            self.features = features
-            enabled = self._enabled_features()
-        self.vector_bits = 512 if "avx512f" in enabled else 256 if "avx2" in enabled else 128
-        """The widest vector registers the generated code may use."""
-        if self.triple.startswith("x86_64") and "fma" not in enabled:
-            raise CompilationError(
-                f"the CPU {self.cpu!r} has no fused multiply-add: kernels would call the C library for it"
-            )
+        self.target = target
 
-    def _enabled_features(self) -> set[str]:
-        """What the feature string switches on; a named CPU with no feature string is taken at its level."""
-        enabled = {name[1:] for name in self.features.split(",") if name.startswith("+")}
-        disabled = {name[1:] for name in self.features.split(",") if name.startswith("-")}
-        levels = {"x86-64-v3": {"avx2", "fma"}, "x86-64-v4": {"avx2", "fma", "avx512f"}}
-        return (enabled | levels.get(self.cpu, set())) - disabled
-
-    def machine_key(self) -> str:
+    def key(self) -> str:
         """Whatever, besides the text, decides the object bytes: a component of cache keys."""
         version = ".".join(str(part) for part in llvm.llvm_version_info)
+        target = self.target
         return (f"rnngraph-{_own_version()}.{_RECIPE}/llvmlite-{llvmlite.__version__}/llvm-{version}/"
-                f"{self.triple}/{self.cpu}/{self.features}")
+                f"{target.triple}/{target.cpu}/{target.features}")
 
     def _machine(self) -> llvm.TargetMachine:
-        target = llvm.Target.from_triple(self.triple)
+        target = llvm.Target.from_triple(self.target.triple)
         return target.create_target_machine(
-            cpu=self.cpu, features=self.features, opt=2, reloc="pic", codemodel="default", jit=False
+            cpu=self.target.cpu, features=self.target.features, opt=2, reloc="pic", codemodel="default", jit=False
         )
 
     def _parse(self, text: str, machine: llvm.TargetMachine, context: llvm.ContextRef) -> llvm.ModuleRef:
         try:
             module = llvm.parse_assembly(text, context)
-            module.triple = self.triple
+            module.triple = self.target.triple
             module.data_layout = str(machine.target_data)
             module.verify()
         except RuntimeError as error:
