@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnngraph.backends.llvm.scalars import LLVMScalars
-from rnngraph.backends.llvm.text import ITEM_BYTES, Function, Module, Scalar, memory_type, value_type
+from rnngraph.backends.llvm.text import ITEM_BYTES, Function, Module, Scalar, memory_type
 from rnngraph.ir.kinds import Random
 from rnngraph.ir.op import lookup
 from rnngraph.lowering.target import Target
@@ -41,7 +41,7 @@ class Routine:
         f = module.function(self.symbol, [("ptr noalias", "key"), ("i64", "elements"), ("ptr noalias", "out"),
                                           ("i64", "count")], "void")
         lanes = target.lanes(4)  # a vector of the cipher's words
-        cipher = [_spread(f, word, lanes) for word in _cipher(f)]
+        cipher = [f.spread(word, lanes) for word in _cipher(f)]
         rest = f.alloca(memory_type(self.dtype), lanes)
         with f.loop(0, "%count", lanes) as i:
             numbers = self._numbers(f, cipher, i)
@@ -60,7 +60,7 @@ class Routine:
         """The numbers of a vector of places."""
         lanes = cipher[0].lanes
         s: Any = LLVMScalars(f, lanes=lanes)
-        low, high = (_spread(f, word, lanes) for word in words(LLVMScalars(f), Scalar(first, "int64")))
+        low, high = (f.spread(word, lanes) for word in words(LLVMScalars(f), Scalar(first, "int64")))
         # `first` is a multiple of the number of lanes, so there is no carry from the low word into the high one.
         places = Scalar(f"<{', '.join(f'i32 {lane}' for lane in range(lanes))}>", "uint32", lanes)
         x, y = threefry(s, (cipher[0], cipher[1]), (s.bit_or(low, places), high))
@@ -81,11 +81,3 @@ def _cipher(f: Function) -> list[Scalar]:
         x, y = threefry(s, (x, y), words(s, f.load("int64", f.offset("i64", "%key", loop.index))))
         loop.carry([x.ssa, y.ssa])
     return [Scalar(v, "uint32") for v in loop.results]
-
-
-def _spread(f: Function, x: Scalar, lanes: int) -> Scalar:
-    """A vector with x in each lane."""
-    kind = value_type(x.dtype, lanes)
-    first = f.value(f"insertelement {kind} poison, {x}, i64 0")
-    made = f.value(f"shufflevector {kind} {first}, {kind} poison, <{lanes} x i32> zeroinitializer")
-    return Scalar(made, x.dtype, lanes)

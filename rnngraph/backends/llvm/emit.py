@@ -59,7 +59,7 @@ class Emitter:
         self.module = Module(target.vector_bits)
         self.verbatim = Module(target.vector_bits)
         self.gemm = GemmEmitter(self.verbatim, target)
-        self.kernels = Kernels(self.module)
+        self.kernels = Kernels(self.module, self.verbatim, target)
         self.routines: dict[Routine, None] = {}
         """What other objects must give."""
         self.arena = plan.arena
@@ -155,7 +155,7 @@ class Emitter:
         accesses = [*step.accesses, *(s.access for s in step.stores)]
         arguments: list[tuple[str, Index]] = [("ptr", self.at(a.view, a.offset)) for a in accesses]
         arguments += [*(("i64", self.dim(d)) for d in passed), ("ptr", "%state")]
-        self.f.call("void", name, arguments, declare=False)
+        self.f.call("void", name, arguments)
 
     def pack(self, step: Pack) -> None:
         """A call of the packing kernel."""

@@ -43,23 +43,23 @@ class Pulse:
                 f.ret(self.leaving)
 
     @contextmanager
-    def loop(self, end: Index, work: Index = 1, carried: Sequence[tuple[str, str]] = ()) -> Iterator[Loop]:
-        """A loop over [0, end), one iteration of which is so much work.
+    def loop(self, end: Index, work: Index = 1, carried: Sequence[tuple[str, str]] = (), step: int = 1) -> Iterator[Loop]:
+        """A loop over [0, end) in steps, each element of which is so much work; `end` is a multiple of `step`.
 
-        If that is known, it is counted by strips, so that LLVM can make vectors of what is inside.
+        If the work is known, it is counted by strips, so that nothing is counted inside.
         """
         f = self.f
-        strip = GRAIN // work if isinstance(work, int) else 1
-        if strip <= 1 or (isinstance(end, int) and end <= strip):
-            with f.loop_carrying(0, end, 1, carried) as loop:
-                self.spend(work)
+        strip = GRAIN // work // step * step if isinstance(work, int) else step
+        if strip <= step or (isinstance(end, int) and end <= strip):
+            with f.loop_carrying(0, end, step, carried) as loop:
+                self.spend(f.mul(work, step))
                 yield loop
             return
         with f.loop_carrying(0, end, strip, carried) as outer:
             stop = f.minimum(f.add(outer.index, strip), end)
             self.spend(f.mul(f.sub(stop, outer.index), work))
             inside = [(kind, value) for (kind, _), value in zip(carried, outer.values, strict=True)]
-            with f.loop_carrying(outer.index, stop, 1, inside) as loop:
+            with f.loop_carrying(outer.index, stop, step, inside) as loop:
                 yield loop
             outer.carry(loop.results)
         loop.results = outer.results

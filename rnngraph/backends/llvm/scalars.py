@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rnngraph.backends.llvm.text import ITEM_BYTES, LLVM_TYPES, Function, Scalar, literal, value_type
+from rnngraph.backends.llvm.text import ITEM_BYTES, LLVM_TYPES, Function, Scalar, literal, suffix, value_type
 
 FLOATS = ("float32", "float64")
 
@@ -156,13 +156,8 @@ class LLVMScalars:
     def _intrinsic(self, name: str, *operands: Scalar) -> Scalar:
         first = operands[0]
         arguments = [(operand.type, operand.ssa) for operand in operands]
-        called = self.function.call(first.type, f"llvm.{name}.{self._suffix(first.dtype)}", arguments)
+        called = self.function.call(first.type, f"llvm.{name}.{suffix(first.dtype, self.lanes)}", arguments)
         return Scalar(called, first.dtype, self.lanes)
-
-    def _suffix(self, dtype: str) -> str:
-        """How overloaded intrinsics name a type."""
-        item = {"float32": "f32", "float64": "f64"}.get(dtype, LLVM_TYPES[dtype])
-        return item if self.lanes == 1 else f"v{self.lanes}{item}"
 
     # -- casts
 
@@ -281,7 +276,7 @@ class LLVMScalars:
             return self._intrinsic("fabs", x)
         if not x.dtype.startswith("int"):
             return x
-        called = self.function.call(x.type, f"llvm.abs.{self._suffix(x.dtype)}", [(x.type, x.ssa), ("i1", "false")])
+        called = self.function.call(x.type, f"llvm.abs.{suffix(x.dtype, self.lanes)}", [(x.type, x.ssa), ("i1", "false")])
         return Scalar(called, x.dtype, self.lanes)
 
     def min(self, x: Scalar, y: Scalar) -> Scalar:
@@ -480,9 +475,7 @@ class LLVMScalars:
         form = _FORMATS[x.dtype]
         bits = self._bits(x)
         threshold = _positive_bits(2 / 3, form.bias, form.mantissa_bits)
-        exponent = self._emit(
-            f"ashr {self.sub(bits, self.const(threshold, bits))}, {form.mantissa_bits}", bits.dtype
-        )  # fmt: skip
+        exponent = self._binary("ashr", self.sub(bits, self.const(threshold, bits)), self.const(form.mantissa_bits, bits))
         return self.sub(bits, self.shl(exponent, form.mantissa_bits)), exponent
 
     def log(self, x: Scalar) -> Scalar:

@@ -52,9 +52,16 @@ def value_type(dtype: str, lanes: int = 1) -> str:
     return kind if lanes == 1 else f"<{lanes} x {kind}>"
 
 
-def memory_type(dtype: str) -> str:
-    """The LLVM type of an element of `dtype` in memory."""
-    return "i8" if dtype == "bool" else LLVM_TYPES[dtype]
+def memory_type(dtype: str, lanes: int = 1) -> str:
+    """The LLVM type of an element of `dtype` in memory, or of a vector of such."""
+    kind = "i8" if dtype == "bool" else LLVM_TYPES[dtype]
+    return kind if lanes == 1 else f"<{lanes} x {kind}>"
+
+
+def suffix(dtype: str, lanes: int = 1) -> str:
+    """How overloaded intrinsics name a type."""
+    item = {"float32": "f32", "float64": "f64"}.get(dtype, LLVM_TYPES[dtype])
+    return item if lanes == 1 else f"v{lanes}{item}"
 
 
 def literal(value: float | int | bool, dtype: str) -> str:
@@ -322,15 +329,37 @@ class Function:
         suffix = f", {metadata}" if metadata else ""
         self.emit(f"store {llvm_type} {value}, ptr {pointer}, align {align}{suffix}")
 
-    def load(self, dtype: str, pointer: str, metadata: str = "") -> Scalar:
-        """One element of `dtype`; a bool byte becomes an i1."""
-        name = self.load_raw(memory_type(dtype), pointer, ITEM_BYTES[dtype], metadata)
-        return Scalar(self.value(f"icmp ne i8 {name}, 0") if dtype == "bool" else name, dtype)
+    def load(self, dtype: str, pointer: str, lanes: int = 1, mask: str | None = None) -> Scalar:
+        """An element of `dtype`, or a vector of such, 0 where a mask is off; a bool byte becomes an i1."""
+        kind, align = memory_type(dtype, lanes), ITEM_BYTES[dtype]
+        if mask is None:
+            name = self.load_raw(kind, pointer, align)
+        else:
+            symbol, masks = f"llvm.masked.load.{suffix(dtype, lanes)}.p0", value_type("bool", lanes)
+            self.declarations.add(f"declare {kind} @{symbol}(ptr, {masks}, {kind})")
+            name = self.value(f"call {kind} @{symbol}(ptr align {align} {pointer}, {masks} {mask}, {kind} zeroinitializer)")
+        zero = "0" if lanes == 1 else "zeroinitializer"
+        return Scalar(self.value(f"icmp ne {kind} {name}, {zero}") if dtype == "bool" else name, dtype, lanes)
 
-    def store(self, value: Scalar, pointer: str, metadata: str = "") -> None:
-        """Store one element; an i1 becomes a byte 0 or 1."""
-        name = self.value(f"zext i1 {value.ssa} to i8") if value.dtype == "bool" else value.ssa
-        self.store_raw(memory_type(value.dtype), name, pointer, ITEM_BYTES[value.dtype], metadata)
+    def store(self, value: Scalar, pointer: str, mask: str | None = None) -> None:
+        """Store an element or a vector of such, where a mask is on; an i1 becomes a byte 0 or 1."""
+        kind, align = memory_type(value.dtype, value.lanes), ITEM_BYTES[value.dtype]
+        name = self.value(f"zext {value} to {kind}") if value.dtype == "bool" else value.ssa
+        if mask is None:
+            self.store_raw(kind, name, pointer, align)
+            return
+        symbol, masks = f"llvm.masked.store.{suffix(value.dtype, value.lanes)}.p0", value_type("bool", value.lanes)
+        self.declarations.add(f"declare void @{symbol}({kind}, ptr, {masks})")
+        self.emit(f"call void @{symbol}({kind} {name}, ptr align {align} {pointer}, {masks} {mask})")
+
+    def spread(self, x: Scalar, lanes: int) -> Scalar:
+        """A vector with x in each lane."""
+        if lanes == 1:
+            return x
+        kind = value_type(x.dtype, lanes)
+        first = self.value(f"insertelement {kind} poison, {x}, i64 0")
+        made = self.value(f"shufflevector {kind} {first}, {kind} poison, <{lanes} x i32> zeroinitializer")
+        return Scalar(made, x.dtype, lanes)
 
     def call(self, result: str, symbol: str, arguments: Sequence[tuple[str, Index]], *, declare: bool = True) -> str:
         """Call `symbol`; the name of its value, or "" for void. Declares it unless `declare` is false."""
