@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rnngraph.backends.llvm.elements import Elements, Row, accesses, mask_of, maskable, width
-from rnngraph.backends.llvm.pulse import GRAIN, STATE, Pulse, short, weight, work
+from rnngraph.backends.llvm.pulse import STATE, Pulse, short, weight, work
 from rnngraph.backends.llvm.text import Function, Index, Loop, Module, Scalar
 from rnngraph.ir.sizes import Dim, product
 from rnngraph.lowering.plan import Nest
@@ -57,30 +57,10 @@ class _Writer:
         self.function = Function("nest", params, "void", linkage="internal" if self.lanes == 1 else "hidden",
                                  attributes="noinline #0")
         self.pulse = None if short(work(nest)) else Pulse(self.function)
-        self.short_rows = False
-        """Whether the rows that are being written are known to be short."""
         self.elements = Elements(self.function, nest, self.dims)
 
     def write(self) -> Function:
-        """The function. Where the innermost size is not known, rows that are short have a version of their own."""
-        f, sizes = self.function, self.nest.sizes
-        if self.pulse is not None and len(sizes) > 1 and not isinstance(sizes[-1], int):
-            row = f.mul(self.elements.index(sizes[-1]), weight(self.nest))
-            with f.if_else(f.compare("sle", row, GRAIN)) as version:
-                self.short_rows = True
-                self.nested()
-                version.otherwise()
-                self.short_rows = False
-                self.nested()
-        else:
-            self.nested()
-        f.ret()
-        return f
-
-    # --- loops ----------------------------------------------------------------------------------------------------
-
-    def nested(self) -> None:
-        """All loops. Sums over other axes than the last ones are added up in memory."""
+        """The function. Sums over other axes than the last ones are added up in memory."""
         nest = self.nest
         rank = len(nest.sizes)
         trailing = 0
@@ -90,6 +70,10 @@ class _Writer:
         if into_memory:
             self.start_sums()
         self.loops(0, rank - trailing, [], trailing, into_memory)
+        self.function.ret()
+        return self.function
+
+    # --- loops ----------------------------------------------------------------------------------------------------
 
     def start_sums(self) -> None:
         """Write the unit of each reduction where it goes."""
@@ -128,12 +112,8 @@ class _Writer:
         with self.function.loop_carrying(0, size, step, carried) as loop:
             yield loop
 
-    def counted(self, axes: Sequence[int]) -> Index | None:
+    def counted(self, axes: Sequence[int]) -> int | None:
         """The work of one iteration of a loop in which work is counted."""
-        last = len(self.nest.sizes) - 1
-        if self.short_rows and axes[-1] == last:
-            row = self.function.mul(self.elements.index(self.nest.sizes[last]), weight(self.nest))
-            return row if len(axes) == 2 else None
         around, body = (product([*(self.nest.sizes[k] for k in part), weight(self.nest)]) for part in (axes, axes[1:]))
         return body if isinstance(body, int) and short(body) and not short(around) else None
 
