@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from rnngraph.ir.graph import Graph, Node, Value, building
+from rnngraph.ir.graph import Builder, Graph, Node, Value, building
 from rnngraph.ir.printer import excerpt, write
 from rnngraph.ir.verify import VerifyError
 from rnngraph.ir.verify import verify as check
-from rnngraph.ir.walk import Rebuilder, is_ordered
+from rnngraph.ir.walk import Rebuilder, all_nodes, is_ordered
 
 CHAIN = 50
 """Rewrites of what came from one node before rules are taken to undo one another."""
@@ -70,12 +70,31 @@ def apply_rules(graph: Graph, rules: Sequence[Rule], mark: str = "") -> Graph:
             table.setdefault(op, []).append(rule)
     before: list[str] = []
     for _ in range(SWEEPS):
+        if not any(_fits(table, node) for node in all_nodes(graph)):
+            return graph
         sweep = _Sweep(table, mark)
         rewritten = sweep.rebuilder.graph(graph)
         if not sweep.fired:
             return graph
         graph, fired, before = rewritten, before + sweep.fired, sweep.fired
     raise _endless(fired, sweep.last)
+
+
+class _Scratch(Builder):
+    """What a rule builds to be thrown away: a rule is only asked whether it fits."""
+
+    def local(self, value: Value) -> Value:
+        """Values stay where they are."""
+        return value
+
+
+def _fits(table: Mapping[str, Sequence[Rule]], node: Node) -> bool:
+    """Whether a rule makes something of a node."""
+    rules = table.get(node.op.name, ())
+    if not rules:
+        return False
+    with building(_Scratch(Graph("", node.graph))):
+        return any(rule.function(node) is not None for rule in rules)
 
 
 class _Orderer(Rebuilder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import Any
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value
 from rnngraph.ir.sizes import Dim
@@ -18,8 +19,24 @@ from rnngraph.passes.typing.substitute_sizes import rename
 Maker = Callable[[], Sequence[Value]]
 
 
+class _Change(Exception):
+    """A pass that only looks would build something."""
+
+
+class _Look(Builder):
+    """Stands for the program that a pass would make: to build into it is to change something."""
+
+    def local(self, value: Value) -> Value:
+        """Nothing is built."""
+        raise _Change
+
+    def node(self, *args: Any, **more: Any) -> Node:
+        """Nothing is built."""
+        raise _Change
+
+
 class LoopPass:
-    """One sweep over a program. Subclasses define `loop`, and may define `other`.
+    """One sweep over a program, which looks before it builds. Subclasses define `loop`, and may define `other`.
 
     `name` marks what it makes. `instead` says, for old nodes not met yet, what to make in their place. `sizes` are
     written otherwise at the end.
@@ -28,7 +45,7 @@ class LoopPass:
     name = ""
 
     def __init__(self) -> None:
-        self.changed = False
+        self.changed = self.looks = False
         self.sizes = EqualSizes()
         self.instead: dict[Node, Maker] = {}
         self.uses = Uses(Graph())
@@ -75,11 +92,29 @@ class LoopPass:
         if not any(n.op.name == "loop" or n.op.name.startswith("list_") for n in all_nodes(graph)):
             return graph
         self.uses = Uses(graph)
+        if not self.fits(graph):
+            return graph
         new = Rebuilder(self.rule).graph(graph)
         return dce(rename(new, self.sizes.found())) if self.changed else graph
 
+    def fits(self, graph: Graph) -> bool:
+        """Whether the sweep would change anything."""
+        look = Rebuilder(lambda rb, node: None)
+        look.builder = _Look(graph)
+        self.looks = True
+        try:
+            return any(self.replaced(look, node) is not None for node in all_nodes(graph))
+        except _Change:
+            return True
+        finally:
+            self.looks = False
+            self.instead.clear()
+            self.sizes = EqualSizes()
+
     def edit(self, rb: Rebuilder, node: Node, edit: Edit) -> Edited:
         """Edit a loop, keeping types."""
+        if self.looks:
+            raise _Change
         self.changed = True
         edit.types = lambda new: ()
         return edit_loop(rb, node, edit)

@@ -16,7 +16,7 @@ from rnngraph.ir.op import OPS
 from rnngraph.ir.rewrite import Rule, apply_rules
 from rnngraph.ir.sizes import Dim, Expr, Symbol
 from rnngraph.ir.types import Type
-from rnngraph.ir.walk import Rebuilder, dims
+from rnngraph.ir.walk import Rebuilder, all_nodes, dims
 from rnngraph.passes.tidy.dce import dce
 from rnngraph.passes.tidy.folding import RULES, constants, kept
 from rnngraph.passes.tools.control_edges import bridge, loosen
@@ -36,9 +36,8 @@ class _Localizer:
         """A loop, `if` or fused node whose captures are few."""
         if node.op.name not in ("loop", "if"):
             return None
-        first = counts(node).captures
-        outer = [rb.value(v) for v in node.operands[first:]]
-        keep = [i for i, v in enumerate(outer) if v not in outer[:i] and not cheap(v)]
+        outer = [rb.value(v) for v in node.operands[counts(node).captures:]]
+        keep = _kept(outer)
         if len(keep) == len(outer):
             return None
         self.changed = True
@@ -60,8 +59,16 @@ class _Localizer:
         return [v for v in done.old if v is not None]
 
 
+def _kept(captures: Sequence[Value]) -> list[int]:
+    """Those that stay: the first of equal ones, if it is not cheap."""
+    return [i for i, v in enumerate(captures) if v not in captures[:i] and not cheap(v)]
+
+
 def localize(graph: Graph) -> Graph:
     """`graph`, where nothing is captured twice and what is cheap is made where it is used."""
+    regions = (n.operands[counts(n).captures:] for n in all_nodes(graph) if n.op.name in ("loop", "if"))
+    if all(len(_kept(captures)) == len(captures) for captures in regions):
+        return graph
     work = _Localizer()
     new = Rebuilder(work.rule).graph(graph)
     return dce(new) if work.changed else graph
@@ -126,7 +133,7 @@ class _Sharer:
 
     def rule(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
         """The results of an equal node before, if there is one."""
-        if node.op.effects != "pure" or node.regions or lists_in(node) or not node.results:
+        if not _shared(node):
             return None
         operands = tuple(rb.value(v) for v in node.operands)
         key = (node.op.name, operands, attributes(node), rb.after(node))
@@ -147,9 +154,33 @@ class _Sharer:
         return first.results
 
 
+def _repeats(graph: Graph) -> bool:
+    """Whether two nodes of a region are equal as they stand: if none are, no others become so."""
+    seen: set[Hashable] = set()
+    for node in graph.nodes:
+        if _shared(node):
+            key = (node.op.name, node.operands, attributes(node), node.after)
+            try:
+                if key in seen:
+                    return True
+                seen.add(key)
+            except TypeError:
+                continue
+        if any(map(_repeats, node.regions)):
+            return True
+    return False
+
+
+def _shared(node: Node) -> bool:
+    """Whether a node may be one with another."""
+    return node.op.effects == "pure" and not node.regions and not lists_in(node) and bool(node.results)
+
+
 def cse(graph: Graph) -> Graph:
     """`graph` with equal pure nodes of a region made once."""
     while True:
+        if not _repeats(graph):
+            return graph
         work = _Sharer()
         new = Rebuilder(work.rule).graph(graph)
         if not work.merged:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from rnngraph.ir.binders import mentioned, names, standing
 from rnngraph.ir.graph import Graph, Node, Target, Value
-from rnngraph.ir.layout import parts
+from rnngraph.ir.layout import counts, parts
 from rnngraph.ir.sizes import Symbol
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.passes.tools.region_edits import Edit, edit_if, edit_loop
@@ -207,6 +207,20 @@ def _pruned(graph: Graph, targets: Iterable[Node], keep_effects: bool, closed: b
     pruner.lives.append(live)
     rb = Rebuilder(pruner.rule)
     return rb.graph(graph, roots=live.nodes), rb
+
+
+def entire(graph: Graph, live: Live) -> bool:
+    """Whether everything in a region is alive: every node, every slot of its loops and branches, and all inside."""
+    if len(live.nodes) < len(graph.nodes):
+        return False
+    for node, slots in live.slots.items():
+        n = len(slots.carry) + len(slots.stacks) + (node.op.name == "loop")
+        if n < len(node.results) or len(slots.rows) < counts(node).rows or \
+                len(slots.captures) < len(node.operands) - counts(node).captures:
+            return False
+        if not all(entire(region, inner) for region, inner in zip(node.regions, slots.inner, strict=True)):
+            return False
+    return True
 
 
 def prune(graph: Graph, keep_effects: bool = False, targets: Iterable[Node] = (), closed: bool = False) -> Graph:
