@@ -1,11 +1,12 @@
-"""Plans to LLVM text: one function that runs the steps, with kernels beside it.
+"""Plans to LLVM text: one function that runs the steps, and kernels.
 
     i64 @run(ptr inputs, ptr outputs, ptr sizes, ptr arena, ptr state)
 
 gives 0, -1 if it was told to stop (see `pulse`), or 1 + the number of the failure. Memory is the caller's;
 nothing is allocated. Arrays that a caller gives may change meanwhile: an element that decides which memory is touched is
-read once, and what was read is checked and used. Draws call routines of other objects (`draws.py`); these are the only
-undefined symbols.
+read once, and what was read is checked and used. The function is in one object with the kernels that LLVM optimises; those
+written as they shall be (`nests.py`, `gemm.py`) and the routines that draw (`draws.py`) are in others, which plans share.
+There are no other undefined symbols.
 """
 
 from __future__ import annotations
@@ -73,8 +74,9 @@ class Emitter:
         self.arrays: dict[Any, str] = {}
         self.slots: dict[Slot, str] = {}
 
-    def texts(self) -> tuple[str, str]:
-        """The text that LLVM optimises, and the text that it takes as it is."""
+    def write(self) -> Emitter:
+        """Write everything: `module`, which LLVM optimises, and `verbatim`, the kernels that it takes as they are and that
+        other plans may share."""
         f = self.f
         for i, symbol in enumerate(self.plan.symbols):
             self.symbols[symbol] = f.load_raw("i64", f.offset("i64", "%sizes", i), 8)
@@ -88,7 +90,7 @@ class Emitter:
                 self.arrays[base(i)] = f.load_raw("ptr", f.offset("ptr", name, i), 8)
         self.steps(self.plan.steps)
         f.ret(0)
-        return str(self.module), str(self.verbatim)
+        return self
 
     # --- sizes and places ------------------------------------------------------------------------------------------
 

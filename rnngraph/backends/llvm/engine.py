@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -23,7 +23,8 @@ from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.guard import TEXT, Guard
 from rnngraph.backends.llvm.native import Segment
 from rnngraph.backends.llvm.program import GrownStep, HostStep, NativeStep, Program
-from rnngraph.backends.llvm.toolchain import Library, Toolchain, machine
+from rnngraph.backends.llvm.text import Module
+from rnngraph.backends.llvm.toolchain import Library, Object, Toolchain, machine
 from rnngraph.ir.binders import require_bound
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.sizes import Symbol
@@ -76,6 +77,8 @@ class LLVMEngine:
         self.latch = ForkLock()
         self.libraries: dict[str, weakref.ref[Library]] = {}
         """Loaded code by its key, as long as an executable uses it."""
+        self.kernels: weakref.WeakValueDictionary[str, Object] = weakref.WeakValueDictionary()
+        """Kernels by name, as long as a library has them: a fetch set compiles what no other one has."""
         self.routines: dict[Routine, bytes] = {}
 
     def compile(self, graph: Graph, options: Options) -> LLVMExecutable:
@@ -85,7 +88,7 @@ class LLVMEngine:
     @cached_property
     def guard(self) -> Guard:
         """The way into native code."""
-        return Guard(self.library("", TEXT))
+        return Guard(self.library(TEXT, optimise=False))
 
     def program(self, parts: Parts) -> Program:
         """A graph whose pieces are lowered, emitted, compiled and loaded."""
@@ -103,40 +106,53 @@ class LLVMEngine:
 
     def segment(self, plan: Plan) -> Segment:
         """Emit, compile and load a plan."""
-        emitter = (CheckedEmitter if checks_wanted() else Emitter)(plan, self.target)
-        library = self.library(*emitter.texts(), list(emitter.routines))
+        emitter = (CheckedEmitter if checks_wanted() else Emitter)(plan, self.target).write()
+        library = self.library(str(emitter.module), True, emitter.verbatim, emitter.routines)
         return Segment(plan, library, self.guard, getattr(emitter, "places", ()))
 
-    def library(self, optimised: str, verbatim: str, routines: Sequence[Routine] = ()) -> Library:
-        """The loaded code of two texts, with the routines that it calls; from memory, disk or LLVM."""
-        key = self.key(optimised, verbatim)
+    def library(self, text: str, optimise: bool, kernels: Module | None = None, routines: Iterable[Routine] = ()) -> Library:
+        """The loaded code of a text, with the kernels and routines that it calls; from memory, disk or LLVM."""
+        key = self.key(text, optimise)
         with self.latch.lock:
             known = self.libraries.get(key)
             found = None if known is None else known()
             if found is None:
-                found = self.toolchain.load(self.compiled(optimised, verbatim), *map(self.routine, routines))
+                shared = [] if kernels is None else self.objects(kernels)
+                found = self.toolchain.load(self.compiled(text, optimise), *(s.data for s in shared),
+                                            *map(self.routine, routines))
+                found.parts = shared
                 alive = {k: ref for k, ref in self.libraries.items() if ref() is not None}
                 self.libraries = {**alive, key: weakref.ref(found)}
             return found
 
+    def objects(self, kernels: Module) -> list[Object]:
+        """Objects that have these kernels: those of other plans that are loaded still, and one with what is new."""
+        known = {name: found for name in kernels.functions if (found := self.kernels.get(name)) is not None}
+        new = [name for name in kernels.functions if name not in known]
+        if new:
+            made = Object(self.compiled(str(kernels.part(new)), optimise=False))
+            known.update(dict.fromkeys(new, made))
+            self.kernels.update(dict.fromkeys(new, made))
+        return list(dict.fromkeys(known.values()))
+
     def routine(self, routine: Routine) -> bytes:
         """The object of a routine, kept: plans of any shape share it."""
         if routine not in self.routines:
-            self.routines[routine] = self.compiled("", routine.text(self.target))
+            self.routines[routine] = self.compiled(routine.text(self.target), optimise=False)
         return self.routines[routine]
 
-    def compiled(self, optimised: str, verbatim: str) -> bytes:
-        """The object of two texts, from disk or from LLVM."""
-        key = self.key(optimised, verbatim)
+    def compiled(self, text: str, optimise: bool) -> bytes:
+        """The object of a text, from disk or from LLVM."""
+        key = self.key(text, optimise)
         data = cache.load(key)
         if data is None:
-            data = self.toolchain.compile(optimised, verbatim)
+            data = self.toolchain.compile(text, optimise)
             cache.save(key, data)
         return data
 
-    def key(self, optimised: str, verbatim: str) -> str:
-        """What names the object of two texts."""
-        return hashlib.sha256("\n".join([self.toolchain.key(), optimised, verbatim]).encode()).hexdigest()
+    def key(self, text: str, optimise: bool) -> str:
+        """What names the object of a text."""
+        return hashlib.sha256("\n".join([self.toolchain.key(), str(optimise), text]).encode()).hexdigest()
 
 
 ENGINE = LLVMEngine()

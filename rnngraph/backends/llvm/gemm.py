@@ -60,11 +60,9 @@ class GemmEmitter:
     last parameter is the state of the run (see `pulse`): a product that is told to stop leaves C unfinished.
     """
 
-    def __init__(self, module: Module, target: Target, linkage: str = "hidden") -> None:
+    def __init__(self, module: Module, target: Target) -> None:
         self.module = module
         self.target = target
-        self.linkage = linkage
-        """Of the entry functions: "hidden" ones are called only from the module they are linked with."""
 
     def geometry(self, dtype: str) -> Geometry:
         """The register tile in use for a dtype."""
@@ -214,11 +212,11 @@ class GemmEmitter:
         if tile.name not in self.module.functions:
             params = [("ptr noalias", "a"), ("ptr noalias", "b"), ("ptr noalias", "c")]
             params += [(kind, name) for kind, name, _ in passed]
-            function = self.module.function(tile.name, params, "void", linkage="internal")
+            function = self.module.function(tile.name, params, "void")
             TileWriter(function, tile).write()
         arguments: list[tuple[str, Index]] = [("ptr", pointer) for pointer in pointers]
         arguments += [(kind, value) for kind, _, value in passed]
-        product.fn.call("void", tile.name, arguments, declare=False)
+        product.fn.call("void", tile.name, arguments)
 
     # -- the direct product
 
@@ -277,7 +275,7 @@ class GemmEmitter:
     def _entry(self, name: str, params: Sequence[str]) -> Function:
         pairs = [(kind + " noalias" if kind == "ptr" else kind, word) for kind, word in (p.split() for p in params)]
         pairs.append(STATE)
-        return self.module.function(name, pairs, "void", linkage=self.linkage)
+        return self.module.function(name, pairs, "void")
 
 
 def _entry_name(what: str, shape: Geometry, *facts: int | None) -> str:

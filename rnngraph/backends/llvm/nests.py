@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 
 from rnngraph.backends.llvm.elements import Elements, Row, accesses, mask_of, maskable, width
 from rnngraph.backends.llvm.pulse import STATE, Pulse, short, weight, work
@@ -24,7 +25,10 @@ SIMPLE = 8
 
 
 class Kernels:
-    """The kernels of one plan, in the module that LLVM optimises and in the one that it takes as it is."""
+    """The kernels of one plan, in the module that LLVM optimises and in the one that it takes as it is.
+
+    These are named by what they are, since other plans may have the same.
+    """
 
     def __init__(self, optimised: Module, verbatim: Module, target: Target) -> None:
         self.optimised, self.verbatim, self.target = optimised, verbatim, target
@@ -37,9 +41,10 @@ class Kernels:
         text = function.text()
         name = self.names.get(text)
         if name is None:
-            name = function.name = f"nest{len(self.names)}"
-            self.names[text] = name
-            (self.optimised if writer.lanes == 1 else self.verbatim).functions[name] = function
+            own = writer.lanes == 1
+            name = f"nest{len(self.names)}" if own else f"rnn_nest_{sha256(text.encode()).hexdigest()[:24]}"
+            self.names[text] = function.name = name
+            (self.optimised if own else self.verbatim).functions[name] = function
         return name, tuple(writer.dims)
 
 
@@ -54,7 +59,7 @@ class _Writer:
         params = [("ptr noalias", f"arg{i}") for i in range(len(accesses(nest)))]
         params += [*(("i64", f"dim{i}") for i in range(len(self.dims))), STATE]
         # Inlined, the kernels of an unrolled program would make one function that takes minutes to compile.
-        self.function = Function("nest", params, "void", linkage="internal" if self.lanes == 1 else "hidden",
+        self.function = Function("nest", params, "void", linkage="internal" if self.lanes == 1 else "",
                                  attributes="noinline #0")
         self.pulse = None if short(work(nest)) else Pulse(self.function)
         self.elements = Elements(self.function, nest, self.dims)

@@ -400,6 +400,10 @@ class Module:
         self.functions[name] = Function(name, params, result, linkage=linkage)
         return self.functions[name]
 
+    def part(self, names: Iterable[str]) -> Module:
+        """Some of the functions as a module of their own; it declares those of the others that they call."""
+        return Module(self.vector_bits, {name: self.functions[name] for name in names}, self._metadata)
+
     def metadata(self, text: str, *, distinct: bool = False) -> str:
         """A metadata node `!{...}` (the text between the braces); `%self` in a distinct node names the node itself."""
         if distinct:

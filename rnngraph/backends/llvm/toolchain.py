@@ -1,8 +1,8 @@
 """From LLVM text to object bytes to loaded code.
 
 Two ways through LLVM, because they suit different text. Plain scalar loops go through the O2 pipeline, whose loop
-vectoriser makes them fast. Hand-blocked kernels go straight to code generation: the pipeline would only hoist their
-tile loads over the inner loop and spill. One object may hold both; they are linked as modules before code generation.
+vectoriser makes them fast. Kernels that are written as they shall be go straight to code generation: the pipeline would
+only hoist the tile loads of a product over the inner loop and spill.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import functools
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib import metadata
 from typing import Any, TypeVar
@@ -56,11 +57,19 @@ def _refused(stage: str, text: str, error: Exception) -> CompilationError:
     return CompilationError(f"LLVM could not {stage} the module (text saved in {file.name}): {error}")
 
 
+@dataclass(eq=False)
+class Object:
+    """Machine code of kernels that libraries share."""
+
+    data: bytes
+
+
 class Library:
-    """Loaded machine code. Addresses stay valid as long as this object lives."""
+    """Loaded machine code. Addresses stay valid as long as this object lives, and so do the objects in `parts`."""
 
     def __init__(self, engine: llvm.ExecutionEngine) -> None:
         self._engine = engine
+        self.parts: Sequence[Object] = ()
         close_after(self, engine)
 
     def _find(self, symbol: str) -> int:
@@ -138,40 +147,21 @@ class Toolchain:
             raise _refused("parse", text, error) from None
         return module
 
-    def _build(self, optimised: str, verbatim: str) -> tuple[llvm.ModuleRef, llvm.TargetMachine, llvm.ContextRef]:
+    def _build(self, text: str, optimise: bool) -> tuple[llvm.ModuleRef, llvm.TargetMachine, llvm.ContextRef]:
         machine = self._machine()
         context = llvm.create_context()
-        module = self._parse(optimised, machine, context)
-        if optimised.strip():
+        module = self._parse(text, machine, context)
+        if optimise:
             _optimise(module, machine)
-        if verbatim.strip():
-            kernels = self._parse(verbatim, machine, context)
-            hidden = [
-                function.name for function in kernels.functions
-                if not function.is_declaration and function.visibility.name == "hidden"
-            ]  # fmt: skip
-            try:
-                module.link_in(kernels)
-            except RuntimeError as error:
-                raise _refused("link", optimised + "\n; ---- verbatim ----\n" + verbatim, error) from None
-            # Shape-named kernels must not clash when several objects are linked into one library.
-            for name in hidden:
-                function = module.get_function(name)
-                function.visibility = "default"
-                function.linkage = "internal"
         return module, machine, context
 
-    def compile(self, optimised: str = "", verbatim: str = "") -> bytes:
-        """Object bytes of the two texts together: the first goes through O2, the second does not.
+    def compile(self, text: str, optimise: bool = True) -> bytes:
+        """Object bytes of a module, after O2 or as it is written."""
+        return apart(partial(self._locked, self._compile, text, optimise))
 
-        Functions of `verbatim` with hidden visibility may be called from `optimised` (which declares them) and are
-        made internal to the object.
-        """
-        return apart(partial(self._locked, self._compile, optimised, verbatim))
-
-    def assembly(self, optimised: str = "", verbatim: str = "") -> str:
+    def assembly(self, text: str, optimise: bool = True) -> str:
         """What `compile` would put in the object, as assembly text, for people and tests."""
-        return apart(partial(self._locked, self._assembly, optimised, verbatim))
+        return apart(partial(self._locked, self._assembly, text, optimise))
 
     def load(self, *objects: bytes) -> Library:
         """Map objects into this process, linked with each other and ready to call."""
@@ -182,15 +172,15 @@ class Toolchain:
         with LOCK:
             return work(*args)
 
-    def _compile(self, optimised: str, verbatim: str) -> bytes:
-        module, machine, _context = self._build(optimised, verbatim)
+    def _compile(self, text: str, optimise: bool) -> bytes:
+        module, machine, _context = self._build(text, optimise)
         try:
             return bytes(machine.emit_object(module))
         except RuntimeError as error:
-            raise _refused("generate code for", optimised + verbatim, error) from None
+            raise _refused("generate code for", text, error) from None
 
-    def _assembly(self, optimised: str, verbatim: str) -> str:
-        module, machine, _context = self._build(optimised, verbatim)
+    def _assembly(self, text: str, optimise: bool) -> str:
+        module, machine, _context = self._build(text, optimise)
         return str(machine.emit_assembly(module))
 
     def _load(self, objects: Sequence[bytes]) -> Library:
