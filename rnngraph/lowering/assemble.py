@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from rnngraph.ir.graph import Node, Value
 from rnngraph.ir.sizes import Dim, Expr, Symbol, product, symbols
 from rnngraph.lowering.buffers import arrange
-from rnngraph.lowering.plan import Bind, Failure, Nest, Plan, Port, Step, View, Work
+from rnngraph.lowering.plan import Bind, Failure, Nest, Plan, Port, Step, View, Work, members
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,10 @@ class _Sizes:
             at = stack.pop()
             if isinstance(at, Expr):
                 self.all[at] = None
-            elif isinstance(at, tuple):
-                stack.extend(at)
-            elif is_dataclass(at) and type(at).__module__ == Plan.__module__ and id(at) not in seen:
+            elif id(at) not in seen and (inside := members(at)):
                 seen.add(id(at))
                 self.note(at)
-                stack.extend(getattr(at, f.name) for f in fields(at))
+                stack.extend(inside)
 
     def note(self, item: Any) -> None:
         """What is a number of elements, and what a step binds."""

@@ -8,11 +8,10 @@ known without comparing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from rnngraph.ir.sizes import Dim, add, floordiv, mul
-from rnngraph.lowering.plan import Arena, Branch, Loop, Nest, Slot, Step, Work
+from rnngraph.lowering.plan import Arena, Branch, Loop, Nest, Slot, Step, Work, members
 
 ALIGNMENT = 64
 
@@ -67,10 +66,8 @@ class _Placer:
                 found.add(at)
             elif isinstance(at, Slot):
                 found |= self.behind.get(at, set())
-            elif isinstance(at, tuple):
-                stack.extend(at)
-            elif is_dataclass(at) and type(at).__module__ == Work.__module__:
-                stack.extend(getattr(at, f.name) for f in fields(at))
+            else:
+                stack.extend(members(at))
         return found
 
     def used(self, step: Step) -> set[Work]:

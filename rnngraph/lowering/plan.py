@@ -11,7 +11,8 @@ Steps are executed in order; loops and branches hold steps of their own. Sizes a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from typing import Any, Union
 
 from rnngraph.ir.sizes import Dim, Symbol, mul
@@ -81,6 +82,16 @@ def row_major(shape: Sequence[Dim]) -> tuple[Dim, ...]:
 def whole(base: Base, dtype: DType, shape: Sequence[Dim]) -> View:
     """A contiguous tensor that starts at its base."""
     return View(base, dtype, tuple(shape), row_major(shape))
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind)) if is_dataclass(kind) and kind.__module__ == __name__ else ()
+
+
+def members(item: Any) -> Sequence[Any]:
+    """What a tuple or a part of a plan consists of; nothing for all else."""
+    return item if isinstance(item, tuple) else [getattr(item, name) for name in _names(type(item))]
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import numpy as np
 from rnngraph.errors import OpError
 from rnngraph.ir.binders import binds, mentioned
 from rnngraph.ir.graph import Array, Node, Value, call, call_node, current
+from rnngraph.ir.kinds import Iota
 from rnngraph.ir.op import Call
 from rnngraph.ir.rewrite import Rewriting, Rule
 from rnngraph.ir.sizes import Dim, sub
@@ -81,10 +82,10 @@ def _number(size: Dim) -> int:
 
 def constants(node: Node) -> Result:
     """A node of small constants, computed."""
-    if not plain(node) or node.op.name in ("constant", "sizes", "broadcast", "iota") or len(node.results) != 1:
-        return None
     arrays = [array_of(v) for v in node.operands]
     if not arrays or any(a is None or a.size > SMALL or a.dtype.kind == "O" for a in arrays):
+        return None
+    if not plain(node) or node.op.name == "broadcast" or isinstance(node.op.kind, Iota) or len(node.results) != 1:
         return None
     t = node.results[0].tensor
     try:

@@ -18,13 +18,13 @@ class _Traced(Builder):
 
     def __init__(self, inner: Builder, node: Node, mark: str) -> None:
         super().__init__(inner.graph, inner.parent)
-        self.inner = inner
-        self.name = node.name
-        self.origin = replace(node.origin, passes=(*node.origin.passes, mark))
+        self.inner, self.old, self.mark = inner, node, mark
 
     def node(self, *args: Any, **kwargs: Any) -> Node:
         """Append one node."""
-        return self.inner.node(*args, **{**kwargs, "name": kwargs.get("name") or self.name, "origin": self.origin})
+        # Made here, since most rules that are asked make nothing.
+        origin = replace(self.old.origin, passes=(*self.old.origin.passes, self.mark))
+        return self.inner.node(*args, **{**kwargs, "name": kwargs.get("name") or self.old.name, "origin": origin})
 
 
 def tracing(builder: Builder, node: Node, mark: str) -> AbstractContextManager[Builder]:
