@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
 from typing import Any, Union
 
 from rnngraph.ir.sizes import Dim, Symbol, mul
@@ -84,14 +83,18 @@ def whole(base: Base, dtype: DType, shape: Sequence[Dim]) -> View:
     return View(base, dtype, tuple(shape), row_major(shape))
 
 
-@cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind)) if is_dataclass(kind) and kind.__module__ == __name__ else ()
+_names: dict[Any, tuple[str, ...]] = {}
 
 
 def members(item: Any) -> Sequence[Any]:
     """What a tuple or a part of a plan consists of; nothing for all else."""
-    return item if isinstance(item, tuple) else [getattr(item, name) for name in _names(type(item))]
+    if isinstance(item, tuple):
+        return item
+    kind = type(item)
+    if kind not in _names:
+        part = is_dataclass(kind) and kind.__module__ == __name__
+        _names[kind] = tuple(f.name for f in fields(kind)) if part else ()
+    return [getattr(item, name) for name in _names[kind]]
 
 
 # --- steps ------------------------------------------------------------------------------------------------------------
