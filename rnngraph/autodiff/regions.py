@@ -52,7 +52,7 @@ def _add(a: Value, b: Value) -> Value:
     return call("list_sum" if isinstance(a.type, ListType) else "cotangent_sum", a, b)
 
 
-class _Slots:
+class _Reversed:
     """Which slots of a loop take part in its reverse: the fixpoint over the carries."""
 
     def __init__(self, node: Node, cotangents: Sequence[Value | None], inner: Inner, active: set[Value],
@@ -80,7 +80,7 @@ def _loop(sweep: Sweep, node: Node, cotangents: Sequence[Value | None], inner: I
     p, outer = parts(node), sweep.builder
     if not node.attrs["back_prop"]:
         return [None] * len(node.operands)
-    slots = _Slots(node, cotangents, inner, sweep.active, sweep.hooks.activity)
+    slots = _Reversed(node, cotangents, inner, sweep.active, sweep.hooks.activity)
     n = len(p.carry)
     mirror = LoopMirror(outer, node)
     start = []
@@ -98,7 +98,7 @@ def _loop(sweep: Sweep, node: Node, cotangents: Sequence[Value | None], inner: I
     return _by_operand(p, slots, parts(back).final, parts(back).stacks)
 
 
-def _body(sweep: Sweep, mirror: LoopMirror, slots: _Slots, stack_cotangents: Sequence[Value | None], inner: Inner,
+def _body(sweep: Sweep, mirror: LoopMirror, slots: _Reversed, stack_cotangents: Sequence[Value | None], inner: Inner,
           carried: list[Value]) -> tuple[list[Value], list[Value]]:
     """Build the backward body; its carry results and its stack results."""
     p, outer = mirror.p, sweep.builder
@@ -126,7 +126,7 @@ def _body(sweep: Sweep, mirror: LoopMirror, slots: _Slots, stack_cotangents: Seq
         return [mirror.local(v) for v in results], [mirror.local(v) for v in stacks]
 
 
-def _by_operand(p: Any, slots: _Slots, final: Sequence[Value], stacks: Sequence[Value]) -> list[Cotangent | None]:
+def _by_operand(p: Any, slots: _Reversed, final: Sequence[Value], stacks: Sequence[Value]) -> list[Cotangent | None]:
     """The backward loop's results in the order of the forward loop's operands."""
     found: list[Cotangent | None] = [None] * (len(p.carry) + len(p.rows) + len(p.captures))
     for i, v in zip(slots.carry, final, strict=False):

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rnngraph.ir.sizes import Dim, add, floordiv, mul
-from rnngraph.lowering.plan import Arena, Branch, Loop, Nest, Slot, Step, Work, members
+from rnngraph.lowering.plan import Arena, Branch, Loop, Nest, Pointer, Step, Work, members
 
 ALIGNMENT = 64
 
@@ -26,7 +26,7 @@ class _Placer:
     def __init__(self, steps: Sequence[Step]) -> None:
         self.bins: list[Dim] = []
         self.bin_of: dict[Work, int] = {}
-        self.behind: dict[Slot, set[Work]] = {}
+        self.behind: dict[Pointer, set[Work]] = {}
         self.free: dict[Dim, list[int]] = {}
         self.cache: dict[int, set[Work]] = {}
         self.resolve(steps)
@@ -37,25 +37,25 @@ class _Placer:
         while (known := sum(map(len, self.behind.values()))) != before:
             before = known
             for step in steps:
-                self.slots(step)
+                self.pointers(step)
 
-    def slots(self, step: Step) -> None:
-        """The pieces behind the slots of one step."""
+    def pointers(self, step: Step) -> None:
+        """The pieces behind the pointers of one step."""
         if isinstance(step, Loop):
             for row in step.rows:
-                self.behind.setdefault(row.slot, set()).update(self.bases(row.whole))
+                self.behind.setdefault(row.pointer, set()).update(self.bases(row.whole))
             for pong in step.pongs:
-                self.behind.setdefault(pong.slot, set()).add(pong.work)
+                self.behind.setdefault(pong.pointer, set()).add(pong.work)
             for inner in step.body:
-                self.slots(inner)
+                self.pointers(inner)
             for carry in step.carries:
-                self.behind.setdefault(carry.slot, set()).update(self.bases(carry.start), self.bases(carry.next))
+                self.behind.setdefault(carry.pointer, set()).update(self.bases(carry.start), self.bases(carry.next))
         elif isinstance(step, Branch):
             for inner in (*step.then, *step.other):
-                self.slots(inner)
+                self.pointers(inner)
 
     def bases(self, item: Any) -> set[Work]:
-        """Every piece that something mentions, slots resolved."""
+        """Every piece that something mentions, pointers resolved."""
         if isinstance(item, Nest):
             item = tuple([a.view.base for a in item.accesses] + [s.access.view.base for s in item.stores])
         found: set[Work] = set()
@@ -64,7 +64,7 @@ class _Placer:
             at = stack.pop()
             if isinstance(at, Work):
                 found.add(at)
-            elif isinstance(at, Slot):
+            elif isinstance(at, Pointer):
                 found |= self.behind.get(at, set())
             else:
                 stack.extend(members(at))

@@ -45,7 +45,7 @@ class _Work:
     carries: list[Carry] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
     pongs: list[Pong] = field(default_factory=list)
-    slots: list[View] = field(default_factory=list)
+    pointers: list[View] = field(default_factory=list)
     placed: dict[Value, View] = field(default_factory=dict)
     held: dict[int, View] = field(default_factory=dict)
 
@@ -67,7 +67,7 @@ def lower_loop(region: Region, node: Node) -> None:
     region.steps.append(Loop(limit, test, condition, tuple(work.body.steps), work.step, trips, tuple(work.carries),
                              tuple(work.rows), tuple(work.pongs), node.attrs["reverse"], node.name or "loop"))
     for i, value in enumerate(p.final):
-        region.views[value] = work.held.get(i, work.slots[i])
+        region.views[value] = work.held.get(i, work.pointers[i])
     region.views.update(zip(p.stacks, stacks, strict=True))
     region.views[p.trips] = trips
 
@@ -82,11 +82,11 @@ def _enter(work: _Work, summed: set[int]) -> None:
             held = region.place(p.final[i])
             region.steps.append(nests.copy(start, held))
             work.held[i] = held
-            work.slots.append(held)
+            work.pointers.append(held)
             body.views[param] = held
             continue
-        view = whole(region.shared.slot(param.type.dtype), param.type.dtype, param.shape)
-        work.slots.append(view)
+        view = whole(region.shared.pointer(param.type.dtype), param.type.dtype, param.shape)
+        work.pointers.append(view)
         body.views[param] = view
     for param, rows in zip(p.body_rows, p.rows, strict=True):
         body.views[param] = _row(work, region.views[rows])
@@ -96,9 +96,9 @@ def _enter(work: _Work, summed: set[int]) -> None:
 
 def _row(work: _Work, rows: View) -> View:
     """A view of the current row of `rows`."""
-    slot = work.region.shared.slot(rows.dtype)
-    work.rows.append(Row(slot, rows))
-    return View(slot, rows.dtype, rows.shape[1:], rows.strides[1:])
+    pointer = work.region.shared.pointer(rows.dtype)
+    work.rows.append(Row(pointer, rows))
+    return View(pointer, rows.dtype, rows.shape[1:], rows.strides[1:])
 
 
 def _stacks(work: _Work) -> list[View]:
@@ -108,10 +108,10 @@ def _stacks(work: _Work) -> list[View]:
     for value, row in zip(p.stacks, p.body.results[len(p.carry):], strict=True):
         out = region.place(value)
         found.append(out)
-        slot = _row(work, out)
-        work.placed[value] = slot
+        pointer = _row(work, out)
+        work.placed[value] = pointer
         if row.node is not None:
-            work.body.places.setdefault(row, slot)
+            work.body.places.setdefault(row, pointer)
     return found
 
 
@@ -119,9 +119,9 @@ def _pong(work: _Work, param: Value) -> View:
     """A place for the next value of a carry."""
     shared = work.region.shared
     count = product(param.shape)
-    pong = Pong(shared.slot(param.type.dtype), shared.work(param.type.dtype, mul(2, count)), count)
+    pong = Pong(shared.pointer(param.type.dtype), shared.work(param.type.dtype, mul(2, count)), count)
     work.pongs.append(pong)
-    return whole(pong.slot, param.type.dtype, param.shape)
+    return whole(pong.pointer, param.type.dtype, param.shape)
 
 
 def _places(work: _Work) -> None:
@@ -161,8 +161,8 @@ def _leave(work: _Work) -> None:
             body.steps.append(nests.copy(view, target))
             view = target
         start = work.region.contiguous(work.region.starts.get(i) or work.region.views[p.carry[i]])
-        slot = work.slots[i].base
-        work.carries.append(Carry(slot, start, view))  # type: ignore[arg-type]
+        pointer = work.pointers[i].base
+        work.carries.append(Carry(pointer, start, view))  # type: ignore[arg-type]
 
 
 def _test(work: _Work) -> tuple[tuple[Any, ...], View | None]:
@@ -173,7 +173,7 @@ def _test(work: _Work) -> tuple[tuple[Any, ...], View | None]:
     params = p.params(p.cond)
     test = Region(region.shared, region, dict(zip(params.captures, p.captures, strict=True)))
     test.views[params.step] = work.step
-    test.views.update(zip(params.carry, work.slots, strict=True))
+    test.views.update(zip(params.carry, work.pointers, strict=True))
     test.views.update((q, region.views[v]) for q, v in zip(params.captures, p.captures, strict=True))
     test.nodes(p.cond.nodes)
     return tuple(test.steps), test.views[p.cond.results[0]]

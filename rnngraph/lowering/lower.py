@@ -44,8 +44,8 @@ from rnngraph.lowering.plan import (
     Input,
     Output,
     Pack,
+    Pointer,
     Put,
-    Slot,
     Step,
     Take,
     View,
@@ -63,7 +63,7 @@ class Lowering:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.works = 0
-        self.slots = 0
+        self.pointers = 0
         self.nodes: list[Node] = []
         self.inputs: dict[Any, int] = {}
         self.constants: dict[int, Any] = {}
@@ -77,10 +77,10 @@ class Lowering:
         """A new contiguous tensor in the arena."""
         return whole(self.work(dtype, product(shape)), dtype, shape)
 
-    def slot(self, dtype: DType) -> Slot:
+    def pointer(self, dtype: DType) -> Pointer:
         """A new moving pointer."""
-        self.slots += 1
-        return Slot(self.slots - 1, dtype)
+        self.pointers += 1
+        return Pointer(self.pointers - 1, dtype)
 
     def node(self, node: Node) -> int:
         """The number by which a failing step names its node."""

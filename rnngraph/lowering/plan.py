@@ -3,7 +3,7 @@
 A `View` is a tensor in memory: a base and, in elements, an offset and a stride for each axis. Bases are
 
     Input(i), Output(i)   arrays of the caller        Work(i)     a piece of the arena, placed by `buffers`
-    Slot(i)               a pointer that a loop moves: the current carry, this step's row, this step's stack slot
+    Pointer(i)            a pointer that a loop moves: the current carry, this step's row, this step's row of a stack
 
 Steps are executed in order; loops and branches hold steps of their own. Sizes are dims over symbols.
 """
@@ -42,14 +42,14 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Slot:
+class Pointer:
     """A pointer that a loop keeps."""
 
     index: int
     dtype: DType
 
 
-Base = Union[Input, Output, Work, Slot]
+Base = Union[Input, Output, Work, Pointer]
 
 
 @dataclass(frozen=True)
@@ -253,29 +253,26 @@ class Fail:
 
 @dataclass(frozen=True)
 class Carry:
-    """A carried tensor: `slot` points to it. It starts as `start`; after the body it is `next`.
+    """A carried tensor: `pointer` points to it, at first to `start`, after each step to `next`."""
 
-    `copy` tells whether the pointer moves to `next` (False) or the elements are copied (never needed for plans made here).
-    """
-
-    slot: Slot
+    pointer: Pointer
     start: View
     next: View
 
 
 @dataclass(frozen=True)
 class Row:
-    """`slot` points to row `index` of `whole`, which has the step on axis 0."""
+    """`pointer` points to row `index` of `whole`, which has the step on axis 0."""
 
-    slot: Slot
+    pointer: Pointer
     whole: View
 
 
 @dataclass(frozen=True)
 class Pong:
-    """`slot` points to the half of `work` (two tensors long) that the current step may write."""
+    """`pointer` points to the half of `work` (two tensors long) that the current step may write."""
 
-    slot: Slot
+    pointer: Pointer
     work: Work
     half: Dim
 

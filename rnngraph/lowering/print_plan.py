@@ -36,9 +36,9 @@ from rnngraph.lowering.plan import (
     Output,
     Pack,
     Plan,
+    Pointer,
     Port,
     Put,
-    Slot,
     Step,
     Store,
     Take,
@@ -87,7 +87,7 @@ class _Printer:
 
     def base(self, base: Base) -> str:
         """A base."""
-        names: dict[type, str] = {Input: "in", Output: "out", Work: "work", Slot: "slot"}
+        names: dict[type, str] = {Input: "in", Output: "out", Work: "work", Pointer: "ptr"}
         return f"{names[type(base)]}{base.index}"
 
     def view(self, view: View) -> str:
@@ -180,11 +180,12 @@ class _Printer:
         begin = "" if step.begin == 0 else f" from {self.names.dim(step.begin)}"
         yield f"loop {self.view(step.step)}{begin}{limit}{room}, counts in {self.view(step.trips)}  # {step.label}"
         for carry in step.carries:
-            yield f"  {self.base(carry.slot)} at {self.view(carry.start)}, then at {self.view(carry.next)}"
+            yield f"  {self.base(carry.pointer)} at {self.view(carry.start)}, then at {self.view(carry.next)}"
         for row in step.rows:
-            yield f"  {self.base(row.slot)} at each row of {self.view(row.whole)}{' from the last' * step.reverse}"
+            yield f"  {self.base(row.pointer)} at each row of {self.view(row.whole)}{' from the last' * step.reverse}"
         for pong in step.pongs:
-            yield f"  {self.base(pong.slot)} at the halves of {self.base(pong.work)}, {self.names.dim(pong.half)} elements each"
+            half = f"{self.names.dim(pong.half)} elements each"
+            yield f"  {self.base(pong.pointer)} at the halves of {self.base(pong.work)}, {half}"
         if step.condition is not None:
             yield f"  while {self.view(step.condition)}"
             yield from self.steps(step.test, "    ")

@@ -250,7 +250,7 @@ class _Run:
         index = self.size(step.begin)
         wholes = [self.pointer(r.whole) for r in step.rows]
         for carry, start in zip(step.carries, [self.pointer(c.start) for c in step.carries], strict=True):
-            self.places[carry.slot] = start
+            self.places[carry.pointer] = start
         while limit is None or index < limit:
             self.view(step.step)[...] = index
             if step.condition is not None:
@@ -262,12 +262,12 @@ class _Run:
                 break
             at = limit - 1 - index if step.reverse and limit is not None else index
             for row, (flat, start) in zip(step.rows, wholes, strict=True):
-                self.places[row.slot] = flat, start + at * self.size(row.whole.strides[0])
+                self.places[row.pointer] = flat, start + at * self.size(row.whole.strides[0])
             for pong in step.pongs:
                 flat, start = self.places[pong.work]
-                self.places[pong.slot] = flat, start + index % 2 * self.size(pong.half)
+                self.places[pong.pointer] = flat, start + index % 2 * self.size(pong.half)
             self.steps(step.body)
             for carry, place in zip(step.carries, [self.pointer(c.next) for c in step.carries], strict=True):
-                self.places[carry.slot] = place
+                self.places[carry.pointer] = place
             index += 1
         self.view(step.trips)[...] = index

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.text import Index
 from rnngraph.ir.sizes import Dim, mul, product
-from rnngraph.lowering.plan import Branch, Input, Loop, Nest, Output, Plan, Slot, Step, View, Work
+from rnngraph.lowering.plan import Branch, Input, Loop, Nest, Output, Plan, Pointer, Step, View, Work
 from rnngraph.lowering.target import Target
 
 FIRST = -2
@@ -41,7 +41,7 @@ class CheckedEmitter(Emitter):
     def __init__(self, plan: Plan, target: Target) -> None:
         super().__init__(plan, target)
         self.places: list[str] = []
-        self.spans: dict[Slot, Span] = {}
+        self.spans: dict[Pointer, Span] = {}
 
     def steps(self, steps: Sequence[Step]) -> None:
         """Write steps in order, each behind its checks."""
@@ -60,11 +60,11 @@ class CheckedEmitter(Emitter):
         self.views([c.start for c in step.carries], "the start of a carry")
         self.views([r.whole for r in step.rows], "the rows of a loop")
         for carry in step.carries:
-            self.spans[carry.slot] = Span(0, self.dim(product(carry.start.shape)))
+            self.spans[carry.pointer] = Span(0, self.dim(product(carry.start.shape)))
         for row in step.rows:
-            self.spans[row.slot] = self.reach(0, row.whole.strides[1:], row.whole.shape[1:])
+            self.spans[row.pointer] = self.reach(0, row.whole.strides[1:], row.whole.shape[1:])
         for pong in step.pongs:
-            self.spans[pong.slot] = Span(0, self.dim(pong.half))
+            self.spans[pong.pointer] = Span(0, self.dim(pong.half))
             self.require(Span(0, self.dim(mul(2, pong.half))), Span(0, self.dim(pong.work.count)), (), "a buffer of a loop")
         super().loop(step)
 
@@ -100,7 +100,7 @@ class CheckedEmitter(Emitter):
     def memory(self, view: View) -> Span:
         """What is there at a view's base."""
         base = view.base
-        if isinstance(base, Slot):
+        if isinstance(base, Pointer):
             return self.spans[base]
         if isinstance(base, Work):
             return Span(0, self.dim(base.count))

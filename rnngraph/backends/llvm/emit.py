@@ -37,8 +37,8 @@ from rnngraph.lowering.plan import (
     Output,
     Pack,
     Plan,
+    Pointer,
     Put,
-    Slot,
     Step,
     Take,
     View,
@@ -72,7 +72,7 @@ class Emitter:
         self.symbols: dict[Symbol, str] = {}
         self.bins: list[str] = []
         self.arrays: dict[Any, str] = {}
-        self.slots: dict[Slot, str] = {}
+        self.pointers: dict[Pointer, str] = {}
 
     def write(self) -> Emitter:
         """Write everything: `module`, which LLVM optimises, and `verbatim`, the kernels that it takes as they are and that
@@ -122,8 +122,8 @@ class Emitter:
         """The pointer of a base."""
         if isinstance(base, Work):
             return self.bins[self.arena.bin_of[base]]
-        if isinstance(base, Slot):
-            return self.slots[base]
+        if isinstance(base, Pointer):
+            return self.pointers[base]
         return self.arrays[base]
 
     def at(self, view: View, offset: Dim | None = None) -> str:
@@ -377,7 +377,7 @@ class Emitter:
         pointers = ["%" + f.fresh("carry") for _ in step.carries]
         place = len(f._lines)
         for carry, pointer in zip(step.carries, pointers, strict=True):
-            self.slots[carry.slot] = pointer
+            self.pointers[carry.pointer] = pointer
         self.store_step(step, index)
         if limit is not None:
             go, more = f.fresh("go"), self.f.compare("slt", index, limit)
@@ -429,7 +429,7 @@ class Emitter:
             at = f.sub(f.sub(limit, 1), index)
         for row, start in zip(step.rows, wholes, strict=True):
             stride = self.dim(row.whole.strides[0])
-            self.slots[row.slot] = f.offset(memory_type(row.whole.dtype.name), start, f.mul(at, stride))
+            self.pointers[row.pointer] = f.offset(memory_type(row.whole.dtype.name), start, f.mul(at, stride))
 
     def pongs(self, step: Loop, index: str, starts: Sequence[str]) -> None:
         """Point at the half that this step may write."""
@@ -437,7 +437,7 @@ class Emitter:
         parity = f.value(f"and i64 {index}, 1")
         for pong, start in zip(step.pongs, starts, strict=True):
             offset = f.mul(parity, self.dim(pong.half))
-            self.slots[pong.slot] = f.offset(memory_type(pong.work.dtype.name), start, offset)
+            self.pointers[pong.pointer] = f.offset(memory_type(pong.work.dtype.name), start, offset)
 
 
 RULES: dict[type, str] = {

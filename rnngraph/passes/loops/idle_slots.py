@@ -36,7 +36,7 @@ def steps(p: LoopParts) -> Dim:
     return p.trips.content[0] if p.cond is None and p.trips.content else None
 
 
-class _Slots(LoopPass):
+class _IdleSlots(LoopPass):
     name = "idle_slots"
 
     def loop(self, rb: Rebuilder, node: Node) -> Sequence[Value] | None:
@@ -187,4 +187,4 @@ def _repeated(rb: Rebuilder, p: LoopParts, value: Value, outer: Value) -> Value:
 
 def idle_slots(graph: Graph) -> Graph:
     """`graph` with every loop's idle slots gone."""
-    return _Slots().run(graph)
+    return _IdleSlots().run(graph)

@@ -58,7 +58,7 @@ class Live:
 
     values: set[Value] = field(default_factory=set)
     nodes: set[Node] = field(default_factory=set)
-    slots: dict[Node, Slots] = field(default_factory=dict)
+    slots: dict[Node, LiveSlots] = field(default_factory=dict)
     sizes: set[Symbol] = field(default_factory=set)
     binders: dict[Symbol, Value] = field(default_factory=dict)
 
@@ -72,7 +72,7 @@ class Live:
 
 
 @dataclass
-class Slots:
+class LiveSlots:
     """The living slots of a loop or `if` (`carry` counts an `if`'s results) and what is alive inside."""
 
     carry: list[int]
@@ -135,7 +135,7 @@ def analyse(graph: Graph, roots: Iterable[Value], nodes: Iterable[Node], keep_ef
     return live
 
 
-def _loop_slots(node: Node, outside: Live, keep_effects: bool) -> Slots:
+def _loop_slots(node: Node, outside: Live, keep_effects: bool) -> LiveSlots:
     p = parts(node)
     n = len(p.carry)
     stacks = [j for j, v in enumerate(p.stacks) if v in outside.values]
@@ -153,15 +153,15 @@ def _loop_slots(node: Node, outside: Live, keep_effects: bool) -> Slots:
     offsets = [len(g.params) - len(p.captures) for g in node.regions]
     captures = [i for i in range(len(p.captures))
                 if any(g.params[o + i] in live.values for g, o, live in zip(node.regions, offsets, inner, strict=True))]
-    return Slots(sorted(carry), rows, stacks, captures, inner)
+    return LiveSlots(sorted(carry), rows, stacks, captures, inner)
 
 
-def _if_slots(node: Node, outside: Live, keep_effects: bool) -> Slots:
+def _if_slots(node: Node, outside: Live, keep_effects: bool) -> LiveSlots:
     results = [i for i, v in enumerate(node.results) if v in outside.values]
     inner = [analyse(g, [g.results[i] for i in results], (), keep_effects) for g in node.regions]
     captures = [i for i in range(len(node.operands) - 1)
                 if any(g.params[i] in live.values for g, live in zip(node.regions, inner, strict=True))]
-    return Slots(results, [], [], captures, inner)
+    return LiveSlots(results, [], [], captures, inner)
 
 
 class _Pruner:
@@ -192,7 +192,7 @@ class _Pruner:
     def _leave(self, which: int) -> tuple[Sequence[Value], Sequence[Value]]:
         return (), ()
 
-    def _edit(self, rb: Rebuilder, node: Node, edit: Edit, slots: Slots) -> Sequence[Value]:
+    def _edit(self, rb: Rebuilder, node: Node, edit: Edit, slots: LiveSlots) -> Sequence[Value]:
         if node.op.name == "if":
             done = edit_if(rb, node, edit, slots.carry)
         else:
