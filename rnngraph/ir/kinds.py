@@ -81,11 +81,11 @@ class Movement:
 
 @dataclass(frozen=True)
 class Placement:
-    """Elements of operands are put where no other is: `target(node, i)` says for each axis of the result where an element
-    of operand i goes, in the axes of the operand. All operands are placed and fill the result; with `fill`, operand 0 alone,
-    and the rest holds the number `fill(attrs)`."""
+    """Elements of operands are put where no other is: `targets(node)` says for each operand, for each axis of the
+    result, where an element goes, in the axes of the operand. All operands are placed and fill the result; with `fill`,
+    operand 0 alone, and the rest holds the number `fill(attrs)`."""
 
-    target: Callable[[Node, int], Index]
+    targets: Callable[[Node], Sequence[Index]]
     fill: Callable[[Attrs], float] | None = None
 
 

@@ -446,8 +446,7 @@ def _size(found: Letters, a: Value, b: Value, letter: str) -> Dim:
 
 def _pieces(kind: Placement, node: Node, out: View) -> list[tuple[Value, View]]:
     """The part of the result that each operand fills."""
-    placed = node.operands if kind.fill is None else node.operands[:1]
-    return [(v, seen(out, kind.target(node, i), v.shape)) for i, v in enumerate(placed)]
+    return [(v, seen(out, target, v.shape)) for v, target in zip(node.operands, kind.targets(node), strict=False)]
 
 
 def mapped(node: Node) -> Index | None:

@@ -63,13 +63,15 @@ def _concat(call: Call, *xs: Any) -> Any:
         raise invalid(f"ConcatOp : Dimensions of inputs should match, but the shapes are {shapes}") from None
 
 
-def _concat_target(node: Node, operand: int) -> Index:
+def _concat_targets(node: Node) -> list[Index]:
     rank = len(node.results[0].shape)
     axis = node.attrs["axis"] % rank
     before: Dim = 0
-    for v in node.operands[:operand]:
+    found = []
+    for v in node.operands:
+        found.append(tuple(Place(i, 1, before if i == axis else 0) for i in range(rank)))
         before = add(before, v.shape[axis])
-    return tuple(Place(i, 1, before if i == axis else 0) for i in range(rank))
+    return found
 
 
 def _concat_rule(g: Any, c: Value) -> list[Value]:
@@ -253,7 +255,7 @@ def _expand_split_v(operands: Sequence[Value], attrs: Mapping[str, Any]) -> list
     return _parts(x, attrs["axis"] % x.tensor.rank, known)
 
 
-declare("concat", "x *xs", "Operands joined along `axis`.", Placement(_concat_target), _concat_type, _concat,
+declare("concat", "x *xs", "Operands joined along `axis`.", Placement(_concat_targets), _concat_type, _concat,
         attrs={"axis": Attr("int")}, content=_concat_content, gradient=_concat_rule)
 composite("stack", "x *xs", "Operands of one shape joined along a new axis.", _stack_type, _expand_stack, _stack,
           attrs={"axis": Attr("int", 0)}, content=_stack_content, gradient=_stack_rule)

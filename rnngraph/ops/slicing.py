@@ -115,7 +115,7 @@ declare("slice", "x", "Elements starts[i] + k * strides[i], k < sizes[i] (None: 
         Movement(_slice_source), _slice_type, _slice, attrs={**BOUNDS, "sizes": Attr("dims")}, content=_slice_content,
         gradient=_slice_rule)
 declare("unslice", "x shape", "`value` everywhere, with x written at starts[i] + k * strides[i]: slice's reverse.",
-        Placement(lambda node, i: _slice_source(node), lambda attrs: attrs["value"]), _unslice_type, _unslice,
+        Placement(lambda node: [_slice_source(node)], lambda attrs: attrs["value"]), _unslice_type, _unslice,
         attrs={**BOUNDS, "value": Attr("float", 0.0)},
         gradient=lambda g, c: [call("slice_sized", c, shape_of(g.operands[0]), starts=g.attrs["starts"],
                                     strides=g.attrs["strides"]), None])

@@ -136,12 +136,11 @@ class _Batch:
 
     def placement(self) -> Value:
         """Pieces of a concat, or one piece in a filled whole."""
-        maps = [_more(self.kind.target(self.node, i)) for i in range(1 if self.kind.fill else len(self.operands))]
         if self.kind.fill is not None:
-            (target,) = maps
+            (target,) = map(_more, self.kind.targets(self.node))
             return call("unslice", self.all_rows(0), size_vector(self.shape), starts=tuple(p.offset for p in target),
                         strides=tuple(p.multiplier for p in target), value=self.kind.fill(self.node.attrs))
-        parts = [self.all_rows(i) for i in range(len(maps))]
+        parts = [self.all_rows(i) for i in range(len(self.operands))]
         return call("concat", *parts, axis=_joined_axis(self.shape, [v.shape for v in parts]))
 
     def gather(self) -> Value:
