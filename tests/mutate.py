@@ -70,7 +70,7 @@ SEMANTIC: list[tuple[str, str, str, str, str]] = [
      "a read sees every write before it"),
     ("close", "rnngraph/passes/close/state.py", "bits |= level.before.get(other, 0)", "pass",
      "control edges do not order reads and writes"),
-    ("passes", "rnngraph/passes/loops/hoist.py", " and not executed(node) & region.binds", "",
+    ("passes", "rnngraph/passes/loops/hoist.py", " and not names(node) & region.binds", "",
      "sizes bound in a loop are hoisted"),
     ("passes", "rnngraph/passes/loops/hoist.py", "if plain(node) and all(", "if all(", "what may fail, or draws, is hoisted"),
     ("llvm", "rnngraph/backends/llvm/emit.py", "icmp uge i64 {value}", "icmp ugt i64 {value}", "an index may be the size"),
@@ -78,7 +78,7 @@ SEMANTIC: list[tuple[str, str, str, str, str]] = [
      "a grown loop starts anew when it is entered again"),
     ("llvm", "rnngraph/backends/llvm/program.py", "kept = [s[:begin] for s in stacks]", "kept = [s[:0] for s in stacks]",
      "rows are lost when a grown loop is entered again"),
-    ("llvm", "rnngraph/backends/llvm/nests.py", "return -(2 ** (bits - 1)) if signed else 0", "return 0",
+    ("llvm", "rnngraph/backends/llvm/elements.py", "return -(2 ** (bits - 1)) if signed else 0", "return 0",
      "the maximum of whole numbers starts at 0"),
     ("session", "rnngraph/session.py", "np.array(value) if id(value) in taken else np.asarray(value)", "np.asarray(value)",
      "a variable keeps the array that was fetched"),
@@ -117,7 +117,7 @@ EQUAL: dict[str, str] = {
         "cost only: nothing is fused",
     "rnngraph/passes/loops/hoist.py: without `\"iota\"`": "cost only: what is made outside a loop though it is cheap inside",
     "rnngraph/passes/fuse.py: `any` -> `all`": "cost only: what moves elements is not fused with what computes",
-    "rnngraph/passes/fuse.py: `node.op.name in CHEAP` -> `node.op.name not in CHEAP`": "cost only: what is computed twice",
+    "rnngraph/passes/fuse.py: `cost(node) <= 1` -> `cost(node) < 1`": "cost only: what is computed twice",
     "rnngraph/passes/tools/readers.py: `len(node.results) - 1` -> `(1) - (len(node.results))`":
         "cost only: no stack is known by its rows, which is always allowed to be unknown",
     "rnngraph/lowering/lower.py: `4` -> `5` in `FEW = 4`":
@@ -177,8 +177,6 @@ EQUAL: dict[str, str] = {
         "lengths of any integer dtype do; TensorFlow's graph has the cast",
     "rnngraph/lowering/lower.py: `not isinstance(rows, int) or rows > FEW or (self.parent is not None an` -> `True`":
         "cost only: all matrices are packed",
-    "rnngraph/lowering/views.py: `d == 1 or d == wanted or isinstance(d, int)` -> "
-    "`((d == 1) and (d == wanted) and (isinstance(d, int)))`": "cost only: a stride that is known is computed",
     "rnngraph/autodiff/mirror.py: `value not in self.found` -> `True`": "cost only: found once more",
     "rnngraph/lowering/buffers.py: `isinstance(step, Loop)` -> `False`":
         "cost only: what only a loop's steps use has memory of its own",
