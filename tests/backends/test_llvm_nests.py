@@ -112,3 +112,9 @@ def test_what_is_made_as_a_part_of_something_larger(what: str, axis: int) -> Non
     inputs: list[object] = [np.arange(12, dtype=np.float32).reshape(4, 3) / 7, np.array([0.5, -2, 3], np.float32)]
     for a, b in zip(LLVMEngine().compile(graph, Options())(inputs), ENGINE.compile(graph, Options())(inputs), strict=True):
         np.testing.assert_allclose(a, b, 1e-6)
+
+
+def test_a_position_of_no_axis() -> None:
+    """A kernel of a single element, which is the position along an axis of size 1."""
+    check("%s = sizes {dims=[1], dtype=i32, scalar=false} : i32[1]\n%i = iota %s {axis=0, dtype=f32} : f32[1]\n"
+          "%j = squeeze %i {axes=[0]} : f32[]\n%k = exp %j : f32[]\nreturn %k\n")

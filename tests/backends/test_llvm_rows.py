@@ -36,6 +36,8 @@ PROGRAMS = {
     "compared": "%p = broadcast %y, %s : T[a,b]\n%r = less %x, %p : bool[a,b]",
     "sum along": "%q = square %x : T[a,b]\n%r = reduce_sum %q {axes=[1], keep=false} : T[a]",
     "sum across": "%q = square %x : T[a,b]\n%r = reduce_sum %q {axes=[0], keep=false} : T[b]",
+    "weighted across": "%e = expand_dims %z {axis=1} : T[a,1]\n%p = broadcast %e, %s : T[a,b]\n%q = mul %x, %p : T[a,b]\n"
+                       "%r = reduce_sum %q {axes=[0], keep=false} : T[b]",
     "sum": "%q = square %x : T[a,b]\n%r = reduce_sum %q {axes=[0,1], keep=false} : T[]",
     "product": "%r = reduce_prod %x {axes=[1], keep=true} : T[a,1]",
     "largest": "%r = reduce_max %x {axes=[1], keep=false} : T[a]",

@@ -66,7 +66,7 @@ class Elements:
             if term.op == "load":
                 varies = last >= 0 and self.nest.accesses[term.data].coefficients[last] != 0
             elif term.op == "index":
-                varies = term.data[0] == last
+                varies = last >= 0 and term.data[0] == last
             else:
                 varies = any(a not in found for a in term.args)
             if not varies:
@@ -129,7 +129,8 @@ def extreme(combine: str, dtype: str, floats: str = "") -> str:
 
 
 class Row:
-    """One row of a nest: the places `at` of the other axes are known."""
+    """One row of a nest: the places `at` of the other axes are known. Before values are asked for, `begin` computes what is
+    one number along the row, of which the row must have an element."""
 
     def __init__(self, elements: Elements, at: Sequence[Index]) -> None:
         self.elements, self.at = elements, at
@@ -139,10 +140,19 @@ class Row:
         first = [*at, 0][:len(nest.sizes)]
         self.starts = [elements.pointer(i, first) for i in range(len(accesses(nest)))]
         """Where the row begins in what each access reaches."""
-        self.spread: dict[tuple[int, int], Scalar] = {}
-        for i, term in enumerate(nest.terms):
+        self.spread: dict[int, Scalar] = {}
+        """Vectors of those that are read with others."""
+
+    def begin(self, lanes: int) -> Row:
+        """Compute what is one number along the row, and make vectors of it, in front of the row's loops."""
+        elements = self.elements
+        for i, term in enumerate(elements.nest.terms):
             if i in elements.fixed:
                 self.known[i] = self._term(i, [self.known[a] for a in term.args], 0, elements.one, None)
+        if lanes > 1:
+            for i in sorted(elements.read & elements.fixed):
+                self.spread[i] = self._wide(i, lanes)
+        return self
 
     def pointer(self, number: int, place: Index) -> str:
         """Where an access reaches at a place of the row."""
@@ -151,11 +161,6 @@ class Row:
         along = elements.index(access.coefficients[-1]) if access.coefficients else 0
         f = elements.function
         return f.offset(memory_type(access.view.dtype.name), self.starts[number], f.mul(along, place))
-
-    def widen(self, lanes: int) -> None:
-        """Make the vectors of what is one number along the row, in front of its loops."""
-        for i in sorted(self.elements.read & self.elements.fixed):
-            self.spread[i, lanes] = self._wide(i, lanes)
 
     def _wide(self, i: int, lanes: int) -> Scalar:
         term = self.elements.nest.terms[i]
@@ -170,7 +175,7 @@ class Row:
         s: Any = LLVMScalars(elements.function, lanes=lanes)
         for i, term in enumerate(elements.nest.terms):
             if i in elements.fixed:
-                found.append(self.known[i] if lanes == 1 else self.spread.get((i, lanes)))
+                found.append(self.known[i] if lanes == 1 else self.spread.get(i))
                 continue
             args = [v for a in term.args if (v := found[a]) is not None]
             found.append(self._term(i, args, place, s, mask))

@@ -156,13 +156,12 @@ class _Writer:
     def row(self, at: list[Index], into_memory: bool) -> None:
         """The elements of a row, each by itself."""
         if not self.nest.sizes:
-            row = Row(self.elements, at)
+            row = Row(self.elements, at).begin(1)
             for j, store in enumerate(self.nest.stores):
                 self.write_total(j, row.known[store.term], at, into_memory)
             return
-        with self.existing() as _:
-            row = Row(self.elements, at)
-            row.widen(self.lanes)
+        with self.existing():
+            row = Row(self.elements, at).begin(self.lanes)
 
             def elements(place: Index, lanes: int, mask: str | None) -> None:
                 values = row.values(place, lanes, mask)
@@ -203,7 +202,7 @@ class _Writer:
         if depth == 1:
             with self.existing(carried) as once:
                 inside = [Scalar(v, t.dtype) for v, t in zip(once.values, totals, strict=True)]
-                once.carry([v.ssa for v in self.fold_row(Row(self.elements, at), inside)])
+                once.carry([v.ssa for v in self.fold_row(Row(self.elements, at).begin(self.lanes), inside)])
             return [Scalar(v, t.dtype) for v, t in zip(once.results, totals, strict=True)]
         with self.axis(range(len(at), len(self.nest.sizes)), carried) as loop:
             inside = [Scalar(v, t.dtype) for v, t in zip(loop.values, totals, strict=True)]
@@ -215,7 +214,6 @@ class _Writer:
         """Fold a row: vectors of partial results, what is left, and both together."""
         if self.lanes == 1:
             return self.folded(row, totals, 0, None, 1)
-        row.widen(self.lanes)
         size, sets = self.nest.sizes[-1], SETS
         if len(self.nest.terms) > SIMPLE or (isinstance(size, int) and size < 2 * SETS * self.lanes):
             sets = 1
