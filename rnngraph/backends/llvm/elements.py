@@ -79,9 +79,8 @@ class Elements:
 
     def pointer(self, number: int, at: Sequence[Index]) -> str:
         """Where the element of an access is."""
-        f, place = self.function, 0
-        access = accesses(self.nest)[number]
-        total: Index = place
+        f, access = self.function, accesses(self.nest)[number]
+        total: Index = 0
         for c, i in zip(access.coefficients, at, strict=True):
             total = f.add(total, f.mul(self.index(c), i))
         return f.offset(memory_type(access.view.dtype.name), f"%arg{number}", total)
