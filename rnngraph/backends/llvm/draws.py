@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rnngraph.backends.llvm.scalars import LLVMScalars
-from rnngraph.backends.llvm.text import ITEM_BYTES, Function, Module, Scalar, memory_type
+from rnngraph.backends.llvm.text import ITEM_BYTES, Function, Index, Module, Scalar, memory_type
 from rnngraph.ir.kinds import Random
 from rnngraph.ir.op import lookup
 from rnngraph.lowering.target import Target
@@ -56,11 +56,11 @@ class Routine:
         f.ret()
         return str(module)
 
-    def _numbers(self, f: Function, cipher: Sequence[Scalar], first: str) -> Scalar:
+    def _numbers(self, f: Function, cipher: Sequence[Scalar], first: Index) -> Scalar:
         """The numbers of a vector of places."""
         lanes = cipher[0].lanes
         s: Any = LLVMScalars(f, lanes=lanes)
-        low, high = (f.spread(word, lanes) for word in words(LLVMScalars(f), Scalar(first, "int64")))
+        low, high = (f.spread(word, lanes) for word in words(LLVMScalars(f), Scalar(str(first), "int64")))
         # `first` is a multiple of the number of lanes, so there is no carry from the low word into the high one.
         places = Scalar(f"<{', '.join(f'i32 {lane}' for lane in range(lanes))}>", "uint32", lanes)
         x, y = threefry(s, (cipher[0], cipher[1]), (s.bit_or(low, places), high))

@@ -89,7 +89,7 @@ def _round_to_float32(number: float) -> float:
 class Loop:
     """A loop being written: its counter, the values it carries round, and (afterwards) what they ended as."""
 
-    def __init__(self, index: str, values: list[str]) -> None:
+    def __init__(self, index: Index, values: list[str]) -> None:
         self.index = index
         self.values = values
         self.next_values: list[str] = list(values)
@@ -192,8 +192,14 @@ class Function:
     ) -> Iterator[Loop]:  # fmt: skip
         """A counted loop over i64 [begin, end) with loop-carried values given as (LLVM type, initial value).
 
-        Skipped when begin >= end. `begin` must not be negative, and end + step must not overflow.
+        Skipped when begin >= end; written without a loop if it is known that there is one round. `begin` must not be
+        negative, and end + step must not overflow.
         """
+        if isinstance(begin, int) and isinstance(end, int) and isinstance(step, int) and begin < end <= begin + step:
+            once = Loop(begin, [initial for _, initial in carried])
+            yield once
+            once.results = once.next_values
+            return
         body, latch, end_label = self.fresh("body"), self.fresh("latch"), self.fresh("end")
         before = self.here()
         skippable = not (isinstance(begin, int) and isinstance(end, int) and begin < end)
@@ -221,7 +227,7 @@ class Function:
             loop.results.append(self.phi(kind, arrivals))
 
     @contextmanager
-    def loop(self, begin: Index, end: Index, step: Index = 1, metadata: str = "") -> Iterator[str]:
+    def loop(self, begin: Index, end: Index, step: Index = 1, metadata: str = "") -> Iterator[Index]:
         """A counted loop over i64 [begin, end), giving the counter; see `loop_carrying`."""
         with self.loop_carrying(begin, end, step, (), metadata) as loop:
             yield loop.index
