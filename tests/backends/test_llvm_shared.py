@@ -71,3 +71,19 @@ def test_shared_kernels_live_as_long_as_a_program_that_uses_them(compiled: tuple
     del run, second, third
     gc.collect()
     assert not engine.kernels
+
+
+def test_an_object_is_loaded_with_what_its_kernels_call(compiled: tuple[LLVMEngine, list[str]]) -> None:
+    """A kernel may lie beside a product whose tiles another object has."""
+    engine, made = compiled
+    x = tf.constant(np.ones((12, 40)), tf.float32)
+    y = tf.constant(np.arange(50.0), tf.float32)
+    first = program(engine, tf.matmul(x, tf.ones([40, 64])))
+    tiles = {name for name in made if "tile" in name}
+    second = program(engine, [tf.matmul(tf.ones([18, 40]) * x[0, 0], tf.ones([40, 64])), tf.exp(y)])
+    assert tiles and len([name for name in made if "tile" in name]) == len(tiles), "both products have the same tiles"
+    third = program(engine, tf.exp(y))
+    del first
+    gc.collect()
+    np.testing.assert_allclose(third()[0], np.exp(np.arange(50.0)), 1e-5)
+    np.testing.assert_allclose(second()[0], np.full((18, 64), 40.0))

@@ -127,13 +127,21 @@ class LLVMEngine:
 
     def objects(self, kernels: Module) -> list[Object]:
         """Objects that have these kernels: those of other plans that are loaded still, and one with what is new."""
-        known = {name: found for name in kernels.functions if (found := self.kernels.get(name)) is not None}
+        known = {name: there for name in kernels.functions if (there := self.kernels.get(name)) is not None}
         new = [name for name in kernels.functions if name not in known]
         if new:
-            made = Object(self.compiled(str(kernels.part(new)), optimise=False))
+            called = {known[name] for name in known for each in new if kernels.functions[each].calls(name)}
+            made = Object(self.compiled(str(kernels.part(new)), optimise=False), tuple(called))
             known.update(dict.fromkeys(new, made))
             self.kernels.update(dict.fromkeys(new, made))
-        return list(dict.fromkeys(known.values()))
+        loaded: dict[Object, None] = {}
+        stack = list(known.values())
+        while stack:
+            at = stack.pop()
+            if at not in loaded:
+                loaded[at] = None
+                stack.extend(at.needs)
+        return list(loaded)
 
     def routine(self, routine: Routine) -> bytes:
         """The object of a routine, kept: plans of any shape share it."""

@@ -378,6 +378,10 @@ class Function:
             return ""
         return self.value(text)
 
+    def calls(self, symbol: str) -> bool:
+        """Whether the function declares, and so calls, a function of that name."""
+        return any(f"@{symbol}(" in line for line in self.declarations)
+
     def text(self) -> str:
         """The definition. A body left open returns (0, if a value is due)."""
         if not self.terminated:

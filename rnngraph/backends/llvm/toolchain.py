@@ -59,9 +59,11 @@ def _refused(stage: str, text: str, error: Exception) -> CompilationError:
 
 @dataclass(eq=False)
 class Object:
-    """Machine code of kernels that libraries share."""
+    """Machine code of kernels that libraries share, and the objects that have what these kernels call: an object is loaded
+    as a whole, so with all that any of its kernels needs."""
 
     data: bytes
+    needs: tuple[Object, ...] = ()
 
 
 class Library:
