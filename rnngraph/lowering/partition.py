@@ -85,8 +85,8 @@ def partition(graph: Graph) -> Parts:
     told: set[Symbol] = set()
     """Sizes that the open stretch tells: what uses them begins another."""
     for node in graph.nodes:
-        new = (binds(node) & parts.own) - known
-        why = why_host(node) or _decided_by_data(node, known)
+        new = binds(node) - known
+        why = why_host(node) or _decided_by_data(node, new)
         last = parts.pieces[-1] if parts.pieces else None
         if why is not None:
             parts.pieces.append(HostNode(node, why, [partition(r) for r in node.regions]))
@@ -103,11 +103,10 @@ def partition(graph: Graph) -> Parts:
     return parts
 
 
-def _decided_by_data(node: Node, known: set[Symbol]) -> str | None:
-    """Why room for a node's results cannot be made before it runs; None if it can."""
+def _decided_by_data(node: Node, new: set[Symbol]) -> str | None:
+    """Why room for a node's results cannot be made before it runs, which tells `new` sizes; None if it can."""
     if grows(node):
         return None
-    new = binds(node) - known
     decided = any(not new.isdisjoint(type_symbols(v.type)) for v in node.results)
     return "the size of its result is decided by data" if decided else None
 

@@ -87,7 +87,7 @@ def strides(array: np.ndarray) -> tuple[int, int]:
 
 
 def packed(library: Library, gemm: GemmEmitter, symbol: str, b: np.ndarray) -> np.ndarray:
-    out = np.full(gemm.packed_elements(str(b.dtype), b.shape[1], b.shape[0]) + 1, 99, b.dtype)
+    out = np.full(gemm.target.packed(b.itemsize, *b.shape) + 1, 99, b.dtype)
     PACK(library.address(symbol))(b.ctypes.data, *strides(b), out.ctypes.data, *b.shape, GOING_ON.address)
     assert out[-1] == 99
     return out
@@ -215,7 +215,7 @@ def test_product_called_from_an_optimised_module(tmp_path: Path) -> None:
     product, pack = gemm.gemm("float32", 5, 40, 12, (12, 1), 40), gemm.pack("float32")
     module = Module(tools.target.vector_bits)
     fn = module.function("main_", [("ptr noalias", "a"), ("ptr noalias", "b"), ("ptr noalias", "c")])
-    buffer = fn.alloca("float", gemm.packed_elements("float32", 40, 12))
+    buffer = fn.alloca("float", gemm.target.packed(4, 12, 40))
     pointer, size = "ptr", "i64"
     fn.call("void", pack, [(pointer, "%b"), (size, 40), (size, 1), (pointer, buffer), (size, 12), (size, 40),
                            (pointer, "null")])

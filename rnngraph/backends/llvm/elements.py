@@ -44,8 +44,9 @@ def width(nest: Nest, target: Target) -> int:
 
 def maskable(nest: Nest, target: Target) -> bool:
     """Whether all that a nest reads and writes along its rows can be so under a mask."""
-    return bool(nest.sizes) and target.vector_bits >= 256 and all(ITEM_BYTES[a.view.dtype.name] in MASKED
-                                             for a in accesses(nest) if a.coefficients[-1] != 0)
+    along = [a for a in accesses(nest) if nest.sizes and a.coefficients[-1] != 0]
+    fits = all(ITEM_BYTES[a.view.dtype.name] in MASKED for a in along)
+    return bool(nest.sizes) and target.vector_bits >= 256 and fits
 
 
 class Elements:

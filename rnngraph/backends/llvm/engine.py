@@ -130,7 +130,7 @@ class LLVMEngine:
         known = {name: there for name in kernels.functions if (there := self.kernels.get(name)) is not None}
         new = [name for name in kernels.functions if name not in known]
         if new:
-            called = {known[name] for name in known for each in new if kernels.functions[each].calls(name)}
+            called = {known[name] for each in new for name in kernels.functions[each].calls() if name in known}
             made = Object(self.compiled(str(kernels.part(new)), optimise=False), tuple(called))
             known.update(dict.fromkeys(new, made))
             self.kernels.update(dict.fromkeys(new, made))

@@ -68,11 +68,6 @@ class GemmEmitter:
         """The register tile in use for a dtype."""
         return geometry(dtype, self.target)
 
-    def packed_elements(self, dtype: str, n: int, k: int) -> int:
-        """Elements of the buffer that `pack` fills for a K x N matrix (align it to 64 bytes for speed)."""
-        columns = self.geometry(dtype).columns
-        return -(-n // columns) * columns * k
-
     # -- the packed product
 
     def gemm(

@@ -86,6 +86,11 @@ def _round_to_float32(number: float) -> float:
         return float("inf") if number > 0 else float("-inf")
 
 
+def _declared(line: str) -> str:
+    """The symbol of a declaration."""
+    return line.split("@")[1].split("(")[0]
+
+
 class Loop:
     """A loop being written: its counter, the values it carries round, and (afterwards) what they ended as."""
 
@@ -378,9 +383,9 @@ class Function:
             return ""
         return self.value(text)
 
-    def calls(self, symbol: str) -> bool:
-        """Whether the function declares, and so calls, a function of that name."""
-        return any(f"@{symbol}(" in line for line in self.declarations)
+    def calls(self) -> set[str]:
+        """The functions that it declares, since it calls them."""
+        return set(map(_declared, self.declarations))
 
     def text(self) -> str:
         """The definition. A body left open returns (0, if a value is due)."""
@@ -426,7 +431,7 @@ class Module:
     def __str__(self) -> str:
         bodies = [function.text() for function in self.functions.values()]
         declarations = set().union(*(function.declarations for function in self.functions.values()))
-        declared = sorted(line for line in declarations if line.split("@")[1].split("(")[0] not in self.functions)
+        declared = sorted(line for line in declarations if _declared(line) not in self.functions)
         attributes = f'attributes #0 = {{ nounwind "prefer-vector-width"="{self.vector_bits}" }}'
         nodes = [f"!{number} = {text}" for text, number in self._metadata.items()]
         tail = [*declared, attributes, *nodes]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rnngraph.backends.llvm.text import ITEM_BYTES, LLVM_TYPES, Function, Index
+from rnngraph.backends.llvm.text import ITEM_BYTES, LLVM_TYPES, Function, Index, Scalar, suffix
 from rnngraph.lowering.target import Target
 
 UNROLL = 2
@@ -45,7 +45,7 @@ class Geometry:
     @property
     def suffix(self) -> str:
         """How overloaded intrinsics name the vector type."""
-        return f"v{self.lanes}{'f32' if self.dtype == 'float32' else 'f64'}"
+        return suffix(self.dtype, self.lanes)
 
     @property
     def bytes(self) -> int:
@@ -144,25 +144,10 @@ class TileWriter:
         return masks
 
     def _load(self, pointer: str, mask: str | None) -> str:
-        kind = self.shape.vector
-        if mask is None:
-            return self.fn.load_raw(kind, pointer, self.shape.bytes)
-        symbol = f"llvm.masked.load.{self.shape.suffix}.p0"
-        self.fn.declarations.add(f"declare {kind} @{symbol}(ptr, <{self.shape.lanes} x i1>, {kind})")
-        mask_type = f"<{self.shape.lanes} x i1>"
-        return self.fn.value(
-            f"call {kind} @{symbol}(ptr align {self.shape.bytes} {pointer}, {mask_type} {mask}, {kind} zeroinitializer)"
-        )
+        return self.fn.load(self.shape.dtype, pointer, self.shape.lanes, mask).ssa
 
     def _store_vector(self, value: str, pointer: str, mask: str | None) -> None:
-        kind = self.shape.vector
-        if mask is None:
-            self.fn.store_raw(kind, value, pointer, self.shape.bytes)
-            return
-        symbol = f"llvm.masked.store.{self.shape.suffix}.p0"
-        mask_type = f"<{self.shape.lanes} x i1>"
-        self.fn.declarations.add(f"declare void @{symbol}({kind}, ptr, {mask_type})")
-        self.fn.emit(f"call void @{symbol}({kind} {value}, ptr align {self.shape.bytes} {pointer}, {mask_type} {mask})")
+        self.fn.store(Scalar(value, self.shape.dtype, self.shape.lanes), pointer, mask)
 
     def _c_pointers(self) -> list[str]:
         item, lanes = self.shape.item, self.shape.lanes
