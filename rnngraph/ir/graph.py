@@ -42,13 +42,15 @@ class Frame(NamedTuple):
 @dataclass(frozen=True)
 class Origin:
     """Provenance: the user's calls (outermost first) that made a node, the name scope, the name of the op that the node is
-    a part of, the forward node that a backward node belongs to, the passes that touched it."""
+    a part of, the forward node that a backward node belongs to, the passes that touched it, and the names of TensorFlow's
+    machinery that a loop or branch stands for: `while/Enter`, `while/Enter_1`, ..., `while/LoopCond`, ..."""
 
     frames: tuple[Frame, ...] = ()
     scope: str = ""
     op: str = ""
     forward: Node | None = None
     passes: tuple[str, ...] = ()
+    machinery: tuple[str, ...] = ()
 
     @property
     def line(self) -> str | None:
@@ -185,6 +187,8 @@ class Graph:
 
 class OpenSizes:
     """Sizes in open graphs: only conflicts between known ints are errors; the close step decides the rest."""
+
+    is_open = True
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph

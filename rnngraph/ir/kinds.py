@@ -57,7 +57,7 @@ class Iota:
 # --- moving elements ----------------------------------------------------------------------------------------------
 
 @dataclass(frozen=True)
-class Place:
+class Affine:
     """A position along one axis: multiplier * (position along axis `axis` of what is asked for) + offset. Axis -1: the
     offset alone. The multiplier is an int but for an axis that stretches, if it does, only when it runs."""
 
@@ -66,9 +66,9 @@ class Place:
     offset: Dim
 
 
-Index = tuple[Place, ...]
+Index = tuple[Affine, ...]
 """One place for each axis of what is read or written."""
-FIRST = Place(-1, 0, 0)
+FIRST = Affine(-1, 0, 0)
 
 
 @dataclass(frozen=True)

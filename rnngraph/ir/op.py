@@ -24,6 +24,9 @@ Content = Union[tuple[Dim, ...], None]
 class SizeRules(Protocol):
     """What `infer` may ask of sizes. The answer depends on who asks: builder, close step, or verifier."""
 
+    is_open: bool
+    """Whether the graph is the user's, still open: lists are as they were asked for, whatever is written to them."""
+
     def same(self, a: Dim, b: Dim, what: str) -> Dim:
         """The common size of a and b, which must be equal. Raises ValueError (phrase: `Dimensions must be equal`)."""
     def at_least(self, size: Dim, low: Dim, message: str) -> None:

@@ -36,6 +36,8 @@ class StrictSizes:
     (`equal`: what stands for a size); fresh sizes are counted, not bound. `sure` is what is said where only who closed the
     graph knew whether a number that has a name can be a size."""
 
+    is_open = False
+
     def __init__(self, equal: Mapping[Dim, Dim] = MappingProxyType({}), sure: bool = True) -> None:
         self.equal = equal
         self.sure = sure

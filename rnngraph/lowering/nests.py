@@ -1,6 +1,6 @@
 """Fused nodes to loop nests: each result is pulled, element by element, from the operands' memory.
 
-An index map (`ir.kinds.Place`) says, for each axis of a value, which position is wanted, in terms of the nest's loops.
+An index map (`ir.kinds.Affine`) says, for each axis of a value, which position is wanted, in terms of the nest's loops.
 Movement inside the group only composes index maps.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from rnngraph.ir.graph import Node, Value
-from rnngraph.ir.kinds import FIRST, Elementwise, Index, Iota, Literal, Movement, Place, Reduction
+from rnngraph.ir.kinds import FIRST, Affine, Elementwise, Index, Iota, Literal, Movement, Reduction
 from rnngraph.ir.sizes import Dim, Expr, add, mul
 from rnngraph.lowering.plan import Access, Nest, Store, Term, View
 
@@ -19,11 +19,11 @@ def composed(source: Index, index: Index) -> Index:
     return tuple(_through(p, index) for p in source)
 
 
-def _through(p: Place, index: Index) -> Place:
+def _through(p: Affine, index: Index) -> Affine:
     if p.axis < 0:
         return p
     at = index[p.axis]
-    return Place(at.axis, mul(at.multiplier, p.multiplier), add(mul(at.offset, p.multiplier), p.offset))
+    return Affine(at.axis, mul(at.multiplier, p.multiplier), add(mul(at.offset, p.multiplier), p.offset))
 
 
 class _Puller:
@@ -117,7 +117,7 @@ def nest(node: Node, views: Mapping[Value, View], out: Sequence[View]) -> Nest:
     gone = () if reduction is None else Reduction.axes(reduction)
     reduced = tuple(k in gone for k in range(len(domain)))
     puller = _Puller(views, domain)
-    here = tuple(Place(k, 1, 0) for k in range(len(domain)))
+    here = tuple(Affine(k, 1, 0) for k in range(len(domain)))
     stores = []
     for value, view in zip(region.results, out, strict=True):
         made = value.node
@@ -134,7 +134,7 @@ def nest(node: Node, views: Mapping[Value, View], out: Sequence[View]) -> Nest:
 
 def _everywhere(target: View, make: Callable[[_Puller, Index], int], label: str) -> Nest:
     """A nest over all elements of `target`; `make` gives the term that is written to each."""
-    here = tuple(Place(k, 1, 0) for k in range(len(target.shape)))
+    here = tuple(Affine(k, 1, 0) for k in range(len(target.shape)))
     puller = _Puller({}, target.shape)
     store = Store(puller.access(target, here), make(puller, here))
     return collapsed(Nest(target.shape, (False,) * len(here), tuple(puller.accesses), tuple(puller.terms), (store,), label))

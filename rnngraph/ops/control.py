@@ -20,7 +20,7 @@ import numpy as np
 
 from rnngraph.errors import InvalidArgumentError
 from rnngraph.ir.binders import bound_inside
-from rnngraph.ir.graph import Graph, Node, OpenSizes, Value
+from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.kinds import Control, Effect, Elementwise
 from rnngraph.ir.op import Attr, Call, Content, OpDef, Site, register
 from rnngraph.ir.sizes import Dim, Symbol, maximum, substitute, symbols
@@ -81,8 +81,7 @@ def _infer_loop(site: Site) -> tuple[Type, ...]:
     if trips is None and not exact:
         trips = site.sizes.fresh("trips")
     site.notes["trips"] = trips
-    is_open = isinstance(site.sizes, OpenSizes)
-    stacks = [stack_type(v.type, trips, bound, is_open) for v in body.results[n:]]
+    stacks = [stack_type(v.type, trips, bound, site.sizes.is_open) for v in body.results[n:]]
     return (*carries, *stacks, TensorType(INDEX, ()))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Node, Value, call, constant
-from rnngraph.ir.kinds import Index, Movement, Place
+from rnngraph.ir.kinds import Affine, Index, Movement
 from rnngraph.ir.op import Attr, Call, Content, Site
 from rnngraph.ir.types import TensorType, Type
 from rnngraph.ops import known_elements
@@ -23,7 +23,7 @@ def _same_type(site: Site) -> Type:
 
 def same_places(node: Node) -> Index:
     """Each element where it was."""
-    return tuple(Place(i, 1, 0) for i in range(len(node.results[0].shape)))
+    return tuple(Affine(i, 1, 0) for i in range(len(node.results[0].shape)))
 
 
 def _filler(value: int) -> Any:

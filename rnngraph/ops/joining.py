@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Node, Value, call, call_node, current
-from rnngraph.ir.kinds import Index, Place, Placement
+from rnngraph.ir.kinds import Affine, Index, Placement
 from rnngraph.ir.op import Attr, Call, Content, Site
 from rnngraph.ir.sizes import Dim, add, floordiv, mul, sub
 from rnngraph.ir.types import TensorType
@@ -69,7 +69,7 @@ def _concat_targets(node: Node) -> list[Index]:
     before: Dim = 0
     found = []
     for v in node.operands:
-        found.append(tuple(Place(i, 1, before if i == axis else 0) for i in range(rank)))
+        found.append(tuple(Affine(i, 1, before if i == axis else 0) for i in range(rank)))
         before = add(before, v.shape[axis])
     return found
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph.errors import InvalidArgumentError, UnimplementedError
-from rnngraph.ir.graph import OpenSizes, Value, call
+from rnngraph.ir.graph import Value, call
 from rnngraph.ir.kinds import Host
 from rnngraph.ir.layout import row_type
 from rnngraph.ir.op import Attr, Call, Content, OpDef, Site, register
@@ -172,7 +172,7 @@ def _check_value(site: Site, i: int) -> None:
 def _holding(site: Site, element: TensorType) -> tuple[Type, ...]:
     """The list with elements of that type besides those that it has. In an open graph a list is what it asks for."""
     had = _list(site)
-    if isinstance(site.sizes, OpenSizes):
+    if site.sizes.is_open:
         return (had,)
     if not had.written and isinstance(had.element, TensorType) and had.element.rank == element.rank is not None:
         # What does not fit fails when it is written.
@@ -243,7 +243,7 @@ def _new(call_: Call, size: Any) -> TensorList:
 def _infer_new(site: Site) -> tuple[Type, ...]:
     content = site.contents[0]
     length = None if content is None or site.attrs["dynamic"] else content[0]
-    return (ListType(site.attrs["element"], length, written=isinstance(site.sizes, OpenSizes)),)
+    return (ListType(site.attrs["element"], length, written=site.sizes.is_open),)
 
 
 _op("list_new", "An unwritten list. Source: TensorArrayV3.", _infer_new, _new,
@@ -399,7 +399,7 @@ def _like_operand(k: int) -> Any:
 
 def _sum_type(site: Site) -> tuple[Type, ...]:
     """A list as long as the first, with elements of both."""
-    if isinstance(site.sizes, OpenSizes):
+    if site.sizes.is_open:
         return (_list(site),)
     b = replace(_list(site, 1), length=_list(site).length)
     return (merge_types(_list(site), b, lambda: None, set()),)

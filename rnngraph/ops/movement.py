@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Node, Value, call, current
-from rnngraph.ir.kinds import FIRST, Index, Movement, Place
+from rnngraph.ir.kinds import FIRST, Affine, Index, Movement
 from rnngraph.ir.op import Attr, Call, Content, Site, SizeRules
 from rnngraph.ir.sizes import Dim, floordiv, minimum, mul, product, sub
 from rnngraph.ir.types import TensorType
@@ -62,11 +62,11 @@ def _broadcast_source(node: Node) -> Index:
     x, shape = node.operands[0].shape, node.results[0].shape
     lead = len(shape) - len(x)
 
-    def place(axis: int, have: Dim, wanted: Dim) -> Place:
+    def place(axis: int, have: Dim, wanted: Dim) -> Affine:
         if have == 1 and wanted != 1:
             return FIRST
         sure = have == wanted or isinstance(have, int)
-        return Place(axis, 1 if sure else minimum(sub(have, 1), 1), 0)
+        return Affine(axis, 1 if sure else minimum(sub(have, 1), 1), 0)
     return tuple(place(i, d, wanted) for i, (d, wanted) in enumerate(zip(x, shape[lead:], strict=True), lead))
 
 
@@ -173,14 +173,14 @@ def _squeeze_type(site: Site) -> TensorType:
 
 def _expand_dims_source(node: Node) -> Index:
     rank = len(node.results[0].shape)
-    return tuple(Place(i, 1, 0) for i in range(rank) if i != node.attrs["axis"] % rank)
+    return tuple(Affine(i, 1, 0) for i in range(rank) if i != node.attrs["axis"] % rank)
 
 
 def _squeeze_source(node: Node) -> Index:
     rank = len(node.operands[0].shape)
     gone = axes_of(node.attrs["axes"], rank)
     kept = iter(range(rank))
-    return tuple(FIRST if i in gone else Place(next(kept), 1, 0) for i in range(rank))
+    return tuple(FIRST if i in gone else Affine(next(kept), 1, 0) for i in range(rank))
 
 
 def _squeeze(call: Call, x: Any) -> Any:
@@ -244,7 +244,7 @@ def _transpose_type(site: Site) -> TensorType:
 
 
 def _transpose_source(node: Node) -> Index:
-    return tuple(Place(i, 1, 0) for i in inverse(node.attrs["perm"]))
+    return tuple(Affine(i, 1, 0) for i in inverse(node.attrs["perm"]))
 
 
 def _reverse_type(site: Site) -> TensorType:
@@ -257,7 +257,7 @@ def _reverse_type(site: Site) -> TensorType:
 def _reverse_source(node: Node) -> Index:
     shape = node.operands[0].shape
     axes = axes_of(node.attrs["axes"], len(shape))
-    return tuple(Place(i, -1, sub(d, 1)) if i in axes else Place(i, 1, 0) for i, d in enumerate(shape))
+    return tuple(Affine(i, -1, sub(d, 1)) if i in axes else Affine(i, 1, 0) for i, d in enumerate(shape))
 
 
 def _reverse_content(site: Site) -> Content:

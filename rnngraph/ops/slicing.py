@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rnngraph.ir.graph import Node, Value, call
-from rnngraph.ir.kinds import Index, Movement, Place, Placement
+from rnngraph.ir.kinds import Affine, Index, Movement, Placement
 from rnngraph.ir.op import Attr, Call, Content, Site
 from rnngraph.ir.sizes import Dim, add, sub
 from rnngraph.ir.types import TensorType
@@ -80,7 +80,7 @@ def _slice_content(site: Site) -> Content:
 
 def _slice_source(node: Node) -> Index:
     starts = zip(node.attrs["starts"], node.attrs["strides"], strict=True)
-    return tuple(Place(i, stride, start) for i, (start, stride) in enumerate(starts))
+    return tuple(Affine(i, stride, start) for i, (start, stride) in enumerate(starts))
 
 
 def _slice_rule(g: Any, c: Value) -> list[Value]:

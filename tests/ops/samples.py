@@ -89,6 +89,8 @@ def _fits(op: OpDef, sample: Sample) -> bool:
 
 
 class _NoSizes:
+    is_open = False
+
     def same(self, a: Any, b: Any, what: str) -> Any:
         return a
 

@@ -14,6 +14,7 @@ from rnngraph.backends.reference import ENGINE
 from rnngraph.errors import OpError
 from rnngraph.ir.graph import Builder, Graph, Node, Value, building, call_node
 from rnngraph.ir.kinds import (
+    Affine,
     Composite,
     Contraction,
     Elementwise,
@@ -21,7 +22,6 @@ from rnngraph.ir.kinds import (
     Gather,
     Kind,
     Movement,
-    Place,
     Placement,
     Random,
     Reduction,
@@ -154,8 +154,9 @@ def test_bad_indices_of_one_row_do_not_reach_the_next() -> None:
 def test_an_index_map_as_ops() -> None:
     """Offsets, steps backwards, axes that go, come and change places; one that runs along an axis twice has no spelling."""
     x = np.arange(60.0).reshape(3, 4, 5)
-    maps = [((Place(1, 1, 0), Place(-1, 0, 2), Place(0, -2, 4)), (3, 3), x[:, 2, ::-2].T),
-            ((Place(2, 1, 1), Place(0, 1, 0), Place(-1, 0, 0)), (4, 6, 2), np.broadcast_to(x[1:, :, 0].T[:, None], (4, 6, 2)))]
+    maps = [((Affine(1, 1, 0), Affine(-1, 0, 2), Affine(0, -2, 4)), (3, 3), x[:, 2, ::-2].T),
+            ((Affine(2, 1, 1), Affine(0, 1, 0), Affine(-1, 0, 0)), (4, 6, 2),
+             np.broadcast_to(x[1:, :, 0].T[:, None], (4, 6, 2)))]
     for index, shape, want in maps:
         builder = Builder(Graph())
         param = builder.param(type_of(x))
@@ -167,4 +168,4 @@ def test_an_index_map_as_ops() -> None:
         np.testing.assert_array_equal(run(graph, [x])[0], want)
     with building(Builder(Graph())) as builder:
         square = builder.param(type_of(np.ones((2, 2))))
-        assert moved(square, (Place(0, 1, 0), Place(0, 1, 0)), (2,)) is None
+        assert moved(square, (Affine(0, 1, 0), Affine(0, 1, 0)), (2,)) is None

@@ -11,6 +11,8 @@ import pytest
 
 import rnngraph as tf
 from rnngraph.frontend.flow.bodies import counted_loop
+from rnngraph.ir.walk import all_nodes
+from rnngraph.passes.pipeline import LOOPS, TIDY, optimise
 
 Pair = collections.namedtuple("Pair", "a b")
 InvalidArgument = tf.errors.InvalidArgumentError
@@ -840,3 +842,22 @@ def test_concat_of_matrices_of_different_lengths(sess: Any) -> None:
         found, slope = sess.run([y, g], {x: given, n: k})
         assert found.tolist() == [*given[:k].tolist(), *given.tolist()]
         assert slope.tolist() == (2 * given * np.where(np.arange(2) < k, 2, 1)[:, None]).tolist()
+
+
+# --- machinery ------------------------------------------------------------------------------------------------------------
+
+def test_loops_and_branches_know_the_machinery_that_they_stand_for(graph: Any) -> None:
+    """The names are TensorFlow 1.4.0's for this program; they are there after every pass as well."""
+    x = tf.placeholder(tf.float32, [])
+    last = tf.while_loop(lambda i, a: i < 4, lambda i, a: (i + 1, tf.cond(a > 2.0, lambda: a * x, lambda: a)), [0, x])[1]
+    loop = ["Enter", "Enter_1", "LoopCond", "Switch", "Switch_1", "NextIteration", "NextIteration_1"]
+    wanted = {"loop": [f"while/{name}" for name in loop],
+              "if": [f"while/cond/{name}" for name in ("Switch", "switch_t", "switch_f", "pred_id")]}
+
+    def found(program: Any) -> dict[str, list[str]]:
+        return {n.op.name: list(n.origin.machinery) for n in all_nodes(program) if n.op.name in wanted}
+
+    assert found(graph.ir) == wanted
+    closed = tf.Session(engine="reference").closed_graph(last, {x: 2.0})
+    assert found(closed) == wanted
+    assert found(optimise(closed, (*TIDY, *LOOPS))) == wanted

@@ -99,11 +99,9 @@ def check_kept(name: str, before: Type, after: Type) -> None:
         "argument of tf.while_loop or set_shape() on the loop variables.")
 
 
-def reserve(graph: Graph, kinds: Sequence[str], count: int = 1) -> None:
-    """Take the names of machinery that r1.4 makes here, so that later ops get r1.4's names."""
-    for kind in kinds:
-        for _ in range(count):
-            graph.unique_name(kind)
+def reserve(graph: Graph, kinds: Sequence[str], count: int = 1) -> list[str]:
+    """Take the names of machinery that r1.4 makes here, so that later ops get r1.4's names; `standing_for` records them."""
+    return [graph.unique_name(kind) for kind in kinds for _ in range(count)]
 
 
 Body = Callable[[Tensor, list[Tensor], list[Tensor]], tuple[Sequence[Any], Sequence[Any]]]
@@ -124,7 +122,7 @@ def counted_loop(body: Body, limit: Tensor, carry: Sequence[Tensor], rows: Seque
         step = inner.param(tensor(INDEX, ()), None, "t")
         carried = [inner.param(entry_type(v.value.type), None, "s") for v in carry]
         row_params = [inner.param(row_type(v.value.type), None, "x") for v in rows]
-        reserve(graph, ("Enter", "Merge"), len(carried) + 1)
+        machinery = reserve(graph, ("Enter", "Merge"), len(carried) + 1)
         with graph.region(inner):
             views = [graph.view(v, "Identity") for v in (step, *carried)]
             row_views = [graph.view(v, "TensorArrayReadV3", "TensorArrayReadV3") for v in row_params]
@@ -134,11 +132,11 @@ def counted_loop(body: Body, limit: Tensor, carry: Sequence[Tensor], rows: Seque
                 check_kept(view.name, p.type, r.value.type)
             outputs = [convert_to_tensor(v) for v in stacked]
             inner.graph.seal([inner.local(t.value) for t in (*results, *outputs)])
-        reserve(graph, ("LoopCond",))
-        reserve(graph, ("Exit",), len(outputs))
-        node = make_loop(graph.builder, body=inner, limit=limit.value, carry=[v.value for v in carry],
-                         rows=[v.value for v in rows], parallel_iterations=parallel_iterations,
-                         swap_memory=swap_memory, back_prop=back_prop, reverse=reverse, name=graph.get_name_scope())
+        machinery += reserve(graph, ("LoopCond",)) + reserve(graph, ("Exit",), len(outputs))
+        with graph.standing_for(machinery):
+            node = make_loop(graph.builder, body=inner, limit=limit.value, carry=[v.value for v in carry],
+                             rows=[v.value for v in rows], parallel_iterations=parallel_iterations,
+                             swap_memory=swap_memory, back_prop=back_prop, reverse=reverse, name=graph.get_name_scope())
         final = [graph.view(v, "Exit", "Exit") for v in node.results[:len(carry)]]
     stacks = [graph.view(v, "TensorArrayStack/TensorArrayGatherV3", "TensorArrayGatherV3")
               for v in node.results[len(carry):-1]]
@@ -169,8 +167,9 @@ def _branch_leaf(graph: Graph, item: Any, pred: Tensor) -> Any:
     return as_leaf(item)
 
 
-def joined(graph: Graph, pred: Tensor, then: Builder, other: Builder, name: str) -> Sequence[Value]:
-    """The `if` node of two finished branches; its results."""
+def joined(graph: Graph, pred: Tensor, then: Builder, other: Builder, name: str,
+           machinery: Sequence[str] = ()) -> Sequence[Value]:
+    """The `if` node of two finished branches; its results. It stands for TensorFlow's `machinery` of these names."""
     awaited = [n for b in (then, other) if isinstance(b, FrontendBuilder) for n in b.awaited]
-    with graph.after(n for n in awaited if n.graph is graph.builder.graph):
+    with graph.after(n for n in awaited if n.graph is graph.builder.graph), graph.standing_for(machinery):
         return make_if(graph.builder, pred.value, then, other, name).results

@@ -105,14 +105,13 @@ class _While:
         """The loop's results, packed like the body's return value."""
         graph, count = self.graph, len(self.initial)
         limit = None if maximum_iterations is None else convert_to_tensor(maximum_iterations, int32)
-        reserve(graph, ("Enter",), count)
+        machinery = reserve(graph, ("Enter",), count)
         test = region(graph, "cond")
         params = self.params(test)
         with graph.region(test):
             args = nest.pack_sequence_as(self.structure, self.show(params, "Merge"))
             test.graph.seal([test.local(_predicate(cond(*args)).value)])
-        reserve(graph, ("LoopCond",))
-        reserve(graph, ("Switch",), count)
+        machinery += reserve(graph, ("LoopCond",)) + reserve(graph, ("Switch",), count)
         inner = region(graph, "body")
         params = self.params(inner)
         with graph.region(inner):
@@ -120,9 +119,10 @@ class _While:
             result = body(*args)
             packed, leaves = self._checked(result, nest.flatten(args))
             inner.graph.seal([inner.local(v) for leaf in leaves for v in values_of(leaf)])
-        reserve(graph, ("NextIteration",), count)
-        node = make_loop(graph.builder, cond=test, body=inner, limit=None if limit is None else limit.value,
-                         carry=self.initial, name=graph.get_name_scope(), **attrs)
+        machinery += reserve(graph, ("NextIteration",), count)
+        with graph.standing_for(machinery):
+            node = make_loop(graph.builder, cond=test, body=inner, limit=None if limit is None else limit.value,
+                             carry=self.initial, name=graph.get_name_scope(), **attrs)
         self.leaves = leaves
         exits = self.show(node.results[:count], "Exit")
         final = nest.pack_sequence_as(packed, exits)
@@ -200,11 +200,11 @@ def cond(pred: Any, true_fn: Any = None, false_fn: Any = None, strict: bool = Fa
         if pred.shape.ndims not in (None, 0):
             raise ValueError(f"pred must be a scalar, but its shape is {pred.shape}.")
         pred = _scalar(pred)
-        reserve(graph, ("Switch", "switch_t", "switch_f", "pred_id"))
+        machinery = reserve(graph, ("Switch", "switch_t", "switch_f", "pred_id"))
         then, structure, leaves = branch(graph, true_fn, pred, strict)
         other, structure2, leaves2 = branch(graph, false_fn, pred, strict)
         _check_branches(structure, structure2, leaves, leaves2)
-        results = joined(graph, pred, then, other, graph.unique_name("If"))
+        results = joined(graph, pred, then, other, graph.unique_name("If"), machinery)
         merged, at = [], 0
         for leaf in leaves:
             n = len(values_of(leaf))

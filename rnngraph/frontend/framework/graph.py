@@ -64,6 +64,7 @@ class _Here(threading.local):
     def __init__(self, root: Builder) -> None:
         self.builders: list[Builder] = [root]
         self.controls: list[Controls] = []
+        self.machinery: tuple[str, ...] = ()
         self.devices: list[Any] = []
 
 
@@ -145,7 +146,7 @@ class Graph:
                               for n in group.nodes if n.graph is here and n not in read)
         if isinstance(self.builder, FrontendBuilder):
             self.builder.awaited.update(n for group in self._here.controls for n in group.nodes if n.graph is not here)
-        origin = self._origin or Origin(self.places.here(), self._names.scope, name)
+        origin = self._origin or Origin(self.places.here(), self._names.scope, name, machinery=self._here.machinery)
         if not name and self._origin is not None:
             # Backward nodes are many and seldom looked at: named after the forward op, not made unique.
             name = f"{self._names.scope}/{op_type(op.name)}"
@@ -305,6 +306,15 @@ class Graph:
             yield
         finally:
             self._here.controls.pop()
+
+    @contextmanager
+    def standing_for(self, machinery: Sequence[str]) -> Iterator[None]:
+        """The node made inside stands for machinery of these names (see `Origin`)."""
+        before, self._here.machinery = self._here.machinery, tuple(machinery)
+        try:
+            yield
+        finally:
+            self._here.machinery = before
 
     def control_dependencies_here(self) -> list[Node]:
         """What ops made now would come after."""

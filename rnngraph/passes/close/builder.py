@@ -30,6 +30,8 @@ class Made(NamedTuple):
 class ClosingSizes:
     """How `infer` settles sizes while a graph is closed."""
 
+    is_open = False
+
     def __init__(self, builder: ClosingBuilder) -> None:
         self.builder = builder
         self.pending: set[Symbol] = set()

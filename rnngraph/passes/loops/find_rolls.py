@@ -20,7 +20,7 @@ from rnngraph.ir.walk import all_nodes
 from rnngraph.ops.control import numbered
 from rnngraph.passes.loops.join_rolls import Joiner
 from rnngraph.passes.loops.repeats import Repeat, repeats
-from rnngraph.passes.loops.roll import Place, Roll, Row, Where, families, inputs, same, varies
+from rnngraph.passes.loops.roll import Roll, Row, StepResult, Where, families, inputs, same, varies
 from rnngraph.passes.tools.value_facts import attributes, fixed
 
 LEAST = 4
@@ -137,7 +137,7 @@ class Rolls:
                     found.append(wired)
         return sorted(found)
 
-    def wiring(self, start: int, period: int) -> list[Place | None]:
+    def wiring(self, start: int, period: int) -> list[StepResult | None]:
         """Where one step's inputs are made: (node, result) counted from the step's start; None: somewhere else."""
         at, found = self.at, []
         for node in self.nodes[start:start + period]:
@@ -159,7 +159,7 @@ class Rolls:
             low -= 1
         return Repeat(start + low * period, period, (high - low) * period) if high - low >= LEAST else None
 
-    def begins(self, first: Sequence[Place | None], others: Sequence[Place | None], start: int, period: int) -> bool:
+    def begins(self, first: Sequence[StepResult | None], others: Sequence[StepResult | None], start: int, period: int) -> bool:
         """Whether a step wired differently can be the first: what the others get from the step before, it may get from
         anywhere, if it is of the same type."""
         nodes = self.nodes[start:start + period]
@@ -201,7 +201,7 @@ class Rolls:
         """Whether a value can be there before a roll."""
         return value.node is None or self.since.get(value.node, 0) <= roll.first
 
-    def possible(self, roll: Roll, wires: Sequence[Place | None]) -> bool:
+    def possible(self, roll: Roll, wires: Sequence[StepResult | None]) -> bool:
         """Whether everything that a roll reads is there before it, and can be handed on or be rows; says its direction."""
         steps, backwards = roll.steps, 0
         readers = [nodes for nodes in zip(*steps, strict=True) for _ in inputs(nodes[0])]

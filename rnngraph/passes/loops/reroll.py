@@ -24,11 +24,11 @@ from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder, type_symbols
 from rnngraph.ops.control import INDEX, LOOP
 from rnngraph.passes.loops.find_rolls import Rolls
-from rnngraph.passes.loops.roll import Kept, Place, Roll, Row, Where, families, inputs, same, varies
+from rnngraph.passes.loops.roll import Kept, Roll, Row, StepResult, Where, families, inputs, same, varies
 from rnngraph.passes.loops.row_sources import Axis, concatenated, part, row, stacked
 from rnngraph.passes.tools.region_edits import Edit, edit_if
 
-Handed = tuple[Place, Hashable]
+Handed = tuple[StepResult, Hashable]
 """A carry: what the step before made, and a key of what the first step got in its place."""
 
 
@@ -91,7 +91,7 @@ class _Rerolling:
         self.where = rolls.where
         self.begins = {roll.steps[0][0]: roll for roll in rolls.found}
         self.reads = {roll: _Reads(roll, rolls.where) for roll in rolls.found}
-        self.wanted: dict[Roll, dict[Place, None]] = {roll: {} for roll in rolls.found}
+        self.wanted: dict[Roll, dict[StepResult, None]] = {roll: {} for roll in rolls.found}
         """Of each roll, what must be a stack, since other steps than the last are read outside."""
         self.stacks: dict[Kept, Value] = {}
         self.axes: dict[Axis, Value] = {}

@@ -11,7 +11,7 @@ from rnngraph.ir.walk import all_nodes
 from rnngraph.passes.loops.row_sources import Axis, row_of
 from rnngraph.passes.tools.value_facts import attributes
 
-Place = tuple[int, int]
+StepResult = tuple[int, int]
 """A result of a node of a step: the node's number and the result's."""
 
 
@@ -33,7 +33,7 @@ class Kept(NamedTuple):
     """What a roll keeps, step by step, of one place, as what rows are taken from."""
 
     roll: Roll
-    place: Place
+    place: StepResult
 
 
 class Row(NamedTuple):

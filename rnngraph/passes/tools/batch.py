@@ -17,13 +17,13 @@ from rnngraph.ir.binders import binds
 from rnngraph.ir.graph import Builder, Graph, Node, Value, call, current
 from rnngraph.ir.kinds import (
     FIRST,
+    Affine,
     Contraction,
     Elementwise,
     Extreme,
     Gather,
     Index,
     Movement,
-    Place,
     Placement,
     Reduction,
     Scatter,
@@ -185,7 +185,7 @@ class _Batch:
 
 def _more(index: Index) -> Index:
     """An index map over one more axis in front."""
-    return (replace(FIRST, axis=0, multiplier=1), *(Place(p.axis + (p.axis >= 0), p.multiplier, p.offset) for p in index))
+    return (replace(FIRST, axis=0, multiplier=1), *(Affine(p.axis + (p.axis >= 0), p.multiplier, p.offset) for p in index))
 
 
 def _front(axis: int, rank: int) -> list[int]:
