@@ -111,6 +111,10 @@ def add(a: Dim, b: Dim) -> Dim:
         return None
     if isinstance(a, int) and isinstance(b, int):
         return a + b
+    if a.__class__ is int and not a:
+        return b
+    if b.__class__ is int and not b:
+        return a
     total = _terms(a)
     for monomial, c in _terms(b).items():
         total[monomial] = total.get(monomial, 0) + c
@@ -119,12 +123,13 @@ def add(a: Dim, b: Dim) -> Dim:
 
 def mul(a: Dim, b: Dim) -> Dim:
     """a * b; 0 if either is 0, else unknown if either is."""
-    if a == 0 or b == 0:
-        return 0
-    if a is None or b is None:
-        return None
     if isinstance(a, int) and isinstance(b, int):
         return a * b
+    for factor, other in ((a, b), (b, a)):
+        if isinstance(factor, int) and factor in (0, 1):
+            return other if factor else 0
+    if a is None or b is None:
+        return None
     total: dict[Monomial, int] = {}
     for (m, c), (n, d) in itertools.product(_terms(a).items(), _terms(b).items()):
         monomial = tuple(sorted(m + n, key=_order))
@@ -168,23 +173,37 @@ def _exact(a: int | Expr, b: int | Expr) -> Dim:
     return _normal(total)
 
 
+def _split(a: int | Expr, b: int) -> tuple[Dim, Dim]:
+    """q and r with a = q * b + r, and in r no term that b divides."""
+    whole, rest = {}, {}
+    for m, c in _terms(a).items():
+        whole[m], rest[m] = divmod(c, b) if not m or not c % b else (0, c)
+    return _normal(whole), _normal(rest)
+
+
 def floordiv(a: Dim, b: Dim) -> Dim:
-    """a // b, cancelled where b divides every term; unknown if b is 0."""
+    """a // b, cancelled where b divides every term, and of a number b in the terms that it divides; unknown if b is 0."""
     if a is None or b is None or b == 0:
         return None
-    if isinstance(a, int) and isinstance(b, int):
-        return a // b
+    if isinstance(b, int):
+        whole, rest = _split(a, b)
+        return whole if rest == 0 else add(whole, rest // b if isinstance(rest, int) else _applied("floordiv", rest, b))
     exact = _exact(a, b)
-    return Expr((((Apply("floordiv", (a, b)),), 1),)) if exact is None else exact
+    return _applied("floordiv", a, b) if exact is None else exact
+
+
+def _applied(kind: str, a: Dim, b: Dim) -> Expr:
+    return Expr((((Apply(kind, (a, b)),), 1),))
 
 
 def mod(a: Dim, b: Dim) -> Dim:
     """a % b with the sign of b; unknown if b is 0."""
     if a is None or b is None or b == 0:
         return None
-    if isinstance(a, int) and isinstance(b, int):
-        return a % b
-    return 0 if _exact(a, b) is not None else Expr((((Apply("mod", (a, b)),), 1),))
+    if isinstance(b, int):
+        rest = _split(a, b)[1]
+        return rest % b if isinstance(rest, int) else _applied("mod", rest, b)
+    return 0 if _exact(a, b) is not None else _applied("mod", a, b)
 
 
 def _extreme(kind: str, pick: Callable[[int, int], int], a: Dim, b: Dim) -> Dim:
@@ -197,7 +216,7 @@ def _extreme(kind: str, pick: Callable[[int, int], int], a: Dim, b: Dim) -> Dim:
         if _among(kind, x, y):
             return y
     first, second = sorted((a, b), key=repr)
-    return Expr((((Apply(kind, (first, second)),), 1),))
+    return _applied(kind, first, second)
 
 
 def _among(kind: str, a: Dim, b: Dim) -> bool:

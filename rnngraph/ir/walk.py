@@ -30,14 +30,17 @@ def type_symbols(t: Type) -> set[Symbol]:
 
 
 def map_dims(t: Type, change: Callable[[Dim], Dim]) -> Type:
-    """The type with every dim replaced."""
+    """The type with every dim replaced; the same object if none changes."""
     if isinstance(t, RefType):
         inner = map_dims(t.tensor, change)
         assert isinstance(inner, TensorType)
         return RefType(inner)
     if isinstance(t, ListType):
         return replace(t, element=map_dims(t.element, change), length=change(t.length))
-    return t if t.shape is None else t.with_shape(tuple(change(d) for d in t.shape))
+    if t.shape is None:
+        return t
+    changed = tuple([change(d) for d in t.shape])
+    return t if all([d is e for d, e in zip(changed, t.shape, strict=True)]) else t.with_shape(changed)
 
 
 def all_nodes(graph: Graph) -> Iterator[Node]:

@@ -92,6 +92,16 @@ def test_division_cancels() -> None:
     assert sizes.floordiv(a, 0) is None and sizes.mod(a, 0) is None
 
 
+@pytest.mark.parametrize("by", [1, 2, 64, -3])
+def test_division_by_a_number_takes_out_what_it_divides(by: int) -> None:
+    a, b = A.dim, B.dim
+    total = sizes.add(sizes.add(sizes.mul(by, a), b), 2 * by + 1)
+    assert sizes.floordiv(total, by) == sizes.add(sizes.add(a, 2), sizes.floordiv(sizes.add(b, 1), by))
+    assert sizes.mod(total, by) == sizes.mod(sizes.add(b, 1), by)
+    assert sizes.floordiv(sizes.add(sizes.mul(64, a), 63), 64) == a, "memory rounded up to lines that it fills"
+    assert sizes.mod(sizes.add(sizes.mul(64, a), 63), 64) == 63
+
+
 def test_extremes_of_provable_order() -> None:
     a = A.dim
     assert sizes.maximum(a, 0) == a and sizes.minimum(0, a) == 0

@@ -4,9 +4,8 @@ The loop vectoriser reaches a third of the machine's peak on a plain triple loop
 registers: a tile of C of a few rows by a few vectors stays in accumulators for the whole k loop. They belong in a
 module that skips LLVM's optimisation pipeline (`Target.compile(..., verbatim=...)`), which would undo the blocking.
 
-Every product is made of *tiles*, private functions named by all that was known when they were written, so two products
-that need the same tile share it. What is known (a Python int) is folded into the text: constant strides become
-displacements of the loads, and a run-time stride costs a register for every row.
+Every product is made of *tiles* (see `tiles`), functions that all products share which need the same one. A product's own
+function cuts C into them; what is known of its sizes (a Python int) is folded into that text.
 """
 
 from __future__ import annotations
@@ -38,8 +37,9 @@ class _Product:
     row_stride: Index
     depth_stride: Index
     panel_stride: Index
+    """Elements between consecutive k of B: the panel width if packed, B's row stride if not."""
     c_stride: Index
-    masked_b: bool
+    packed: bool
     pulse: Pulse | None
     """Counts the work, if there may be much."""
 
@@ -47,10 +47,6 @@ class _Product:
 def _pulse(fn: Function, *sizes: int | None) -> Pulse | None:
     known = [d for d in sizes if d is not None]
     return None if len(known) == len(sizes) and short(math.prod(known) // PRODUCTS) else Pulse(fn)
-
-
-def _known(value: Index) -> int | None:
-    return value if isinstance(value, int) else None
 
 
 class GemmEmitter:
@@ -88,7 +84,7 @@ class GemmEmitter:
         product = _Product(
             fn, shape, "%m" if m is None else m, "%n" if n is None else n,
             "%ars" if a_strides[0] is None else a_strides[0], "%acs" if a_strides[1] is None else a_strides[1],
-            shape.columns, "%ldc" if ldc is None else ldc, False, _pulse(fn, m, n, k),
+            shape.columns, "%ldc" if ldc is None else ldc, True, _pulse(fn, m, n, k),
         )  # fmt: skip
         self._depth_blocks(product, "%k" if k is None else k, accumulate)
         fn.ret()
@@ -134,8 +130,9 @@ class GemmEmitter:
         columns = vectors * shape.lanes
         whole = fn.mul(fn.quotient(product.n, columns), columns)
         rest = fn.sub(product.n, whole)
-        with fn.loop(0, whole, columns) as start:
-            self._row_tiles(product, vectors, columns, a, b_at(start), fn.offset(shape.item, "%c", start), size, add)
+        if whole != 0:
+            with fn.loop(0, whole, columns) as start:
+                self._row_tiles(product, vectors, columns, a, b_at(start), fn.offset(shape.item, "%c", start), size, add)
         if rest == 0:
             return
         c = fn.offset(shape.item, "%c", whole)
@@ -154,7 +151,7 @@ class GemmEmitter:
         if m == 0:
             return
 
-        cost = fn.add(fn.floordiv(fn.mul(size, shape.rows * vectors * shape.lanes), PRODUCTS), 1)
+        cost = fn.add(fn.quotient(fn.mul(size, shape.rows * vectors * shape.lanes), PRODUCTS), 1)
 
         def tile(rows: int, first: Index) -> None:
             if product.pulse is not None:
@@ -174,7 +171,7 @@ class GemmEmitter:
         divisor = fn.maximum(tiles, 1)
         base_rows = fn.quotient(m, divisor)
         extra_tiles = fn.sub(m, fn.mul(base_rows, divisor))
-        most = DIRECT_ROWS if product.masked_b else shape.rows
+        most = shape.rows if product.packed else DIRECT_ROWS
         with fn.loop(0, tiles) as number:
             larger = fn.value(f"zext i1 {fn.compare('slt', number, extra_tiles)} to i64")
             start = fn.add(fn.mul(number, base_rows), fn.minimum(number, extra_tiles))
@@ -193,25 +190,15 @@ class GemmEmitter:
         add: bool | str,
     ) -> None:  # fmt: skip
         """Call the tile for these sizes, writing it first if the module has none like it."""
-        tile = Tile(
-            product.shape, rows, vectors, _known(size), _known(product.row_stride), _known(product.depth_stride),
-            _known(product.panel_stride), _known(product.c_stride), add if isinstance(add, bool) else None,
-            _known(columns), product.masked_b,
-        )  # fmt: skip
-        optional = [
-            ("i64", "ars", product.row_stride), ("i64", "acs", product.depth_stride),
-            ("i64", "bks", product.panel_stride), ("i64", "ldc", product.c_stride), ("i64", "k", size),
-            ("i64", "columns", columns), ("i1", "accumulate", add),
-        ]  # fmt: skip
-        passed = [(kind, name, value) for kind, name, value in optional if isinstance(value, str)]
+        tile = Tile(product.shape, rows, vectors, product.row_stride == 1, product.depth_stride == 1, product.packed,
+                    add if isinstance(add, bool) else None, columns if isinstance(columns, int) else None)
         if tile.name not in self.module.functions:
-            params = [("ptr noalias", "a"), ("ptr noalias", "b"), ("ptr noalias", "c")]
-            params += [(kind, name) for kind, name, _ in passed]
-            function = self.module.function(tile.name, params, "void")
-            TileWriter(function, tile).write()
-        arguments: list[tuple[str, Index]] = [("ptr", pointer) for pointer in pointers]
-        arguments += [(kind, value) for kind, _, value in passed]
-        product.fn.call("void", tile.name, arguments)
+            TileWriter(self.module.function(tile.name, tile.params, "void"), tile).write()
+        a, b, c = pointers
+        given: dict[str, Index | bool] = {
+            "a": a, "b": b, "c": c, "ars": product.row_stride, "acs": product.depth_stride, "bks": product.panel_stride,
+            "ldc": product.c_stride, "k": size, "columns": columns, "accumulate": add}
+        product.fn.call("void", tile.name, [(kind.split()[0], given[name]) for kind, name in tile.params])
 
     # -- the direct product
 
@@ -236,7 +223,7 @@ class GemmEmitter:
         product = _Product(
             fn, shape, "%m" if m is None else m, "%n" if n is None else n,
             "%ars" if a_strides[0] is None else a_strides[0], "%acs" if a_strides[1] is None else a_strides[1],
-            "%bks" if b_stride is None else b_stride, "%ldc" if ldc is None else ldc, True, _pulse(fn, m, n, k),
+            "%bks" if b_stride is None else b_stride, "%ldc" if ldc is None else ldc, False, _pulse(fn, m, n, k),
         )  # fmt: skip
         # Rows of B are read in pieces as long as registers allow: short pieces at a long stride defeat prefetching.
         accumulators = shape.vectors * 4

@@ -293,6 +293,8 @@ class Function:
             return x // y if y else 0
         if y == 1:
             return x
+        if isinstance(y, int) and y > 0 and y & (y - 1) == 0:
+            return self.value(f"ashr i64 {x}, {y.bit_length() - 1}")
         by = y if isinstance(y, int) else self.value(f"select i1 {self.compare('eq', y, 0)}, i64 1, i64 {y}")
         towards_zero, rest = self.value(f"sdiv i64 {x}, {by}"), self.value(f"srem i64 {x}, {by}")
         signs = self.value(f"xor i64 {rest}, {by}")

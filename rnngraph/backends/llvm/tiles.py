@@ -1,7 +1,9 @@
 """Register tiles: the inner kernels of matrix products, as LLVM IR text with explicit vectors.
 
-A tile of C of a few rows by a few vectors stays in accumulators for the whole k loop. Tiles are functions named by all
-that was known when they were written, so products that need the same tile share it.
+A tile of C of a few rows by a few vectors stays in accumulators for the whole k loop. Tiles are half of what LLVM has to do
+for a program, so they are written for what makes another inner loop and nothing else: how many accumulators there are and
+along which axis A is contiguous. Strides and the depth come at run time, which costs one part in a hundred of the speed, and
+products of all sizes share them.
 """
 
 from __future__ import annotations
@@ -68,27 +70,30 @@ class Tile:
     shape: Geometry
     rows: int
     vectors: int
-    depth: int | None
-    row_stride: int | None
-    depth_stride: int | None
-    panel_stride: int | None
-    """Elements between consecutive k of B: the panel width if packed, B's row stride if not."""
-    c_stride: int | None
+    unit_rows: bool
+    """Whether rows of A are side by side (a transposed matrix)."""
+    unit_depth: bool
+    """Whether consecutive k of A are side by side."""
+    packed: bool
+    """Whether B is a packed panel, padded to whole vectors; else it ends with the last column."""
     accumulate: bool | None
     columns: int | None
     """Columns that exist; None if that comes at run time (then every vector is masked)."""
-    masked_b: bool
-    """Whether B, too, ends with the last column, rather than being padded."""
 
     @property
     def name(self) -> str:
         """The function's symbol."""
-        parts = (
-            self.shape.suffix, self.rows, self.vectors, self.depth, self.row_stride, self.depth_stride,
-            self.panel_stride, self.c_stride, None if self.accumulate is None else int(self.accumulate), self.columns,
-            int(self.masked_b),
-        )  # fmt: skip
-        return "rnn_tile_" + "_".join("x" if part is None else str(part).replace("-", "m") for part in parts)
+        known = (self.unit_rows, self.unit_depth, self.packed, self.accumulate)
+        facts = "".join("x" if fact is None else str(int(fact)) for fact in known)
+        columns = "x" if self.columns is None else self.columns
+        return f"rnn_tile_{self.shape.suffix}_{self.rows}_{self.vectors}_{facts}_{columns}"
+
+    @property
+    def params(self) -> list[tuple[str, str]]:
+        """The function's parameters: strides in elements, `bks` between consecutive k of B."""
+        unknown = [("i1", "accumulate")] * (self.accumulate is None) + [("i64", "columns")] * (self.columns is None)
+        return [*(("ptr noalias", name) for name in "abc"), *(("i64", name) for name in ("ars", "acs", "bks", "ldc", "k")),
+                *unknown]
 
 
 class TileWriter:
@@ -96,11 +101,9 @@ class TileWriter:
 
     def __init__(self, function: Function, tile: Tile) -> None:
         self.fn, self.tile, self.shape = function, tile, tile.shape
-        self.row_stride: Index = "%ars" if tile.row_stride is None else tile.row_stride
-        self.depth_stride: Index = "%acs" if tile.depth_stride is None else tile.depth_stride
-        self.panel_stride: Index = "%bks" if tile.panel_stride is None else tile.panel_stride
-        self.c_stride: Index = "%ldc" if tile.c_stride is None else tile.c_stride
-        self.depth: Index = "%k" if tile.depth is None else tile.depth
+        self.row_stride: Index = 1 if tile.unit_rows else "%ars"
+        self.depth_stride: Index = 1 if tile.unit_depth else "%acs"
+        self.panel_stride: Index = tile.shape.columns if tile.packed else "%bks"
         # A step of few accumulators cannot hide the latency of its own fused multiply-adds: several steps of k then
         # go to accumulator sets of their own, added up at the end.
         room = max(1, min(MOST_SETS, 16 // (tile.rows * tile.vectors)))
@@ -116,11 +119,9 @@ class TileWriter:
         self.row_offsets = [fn.mul(self.row_stride, row) for row in range(tile.rows)]
         start = self._initial()
         zeros = ["zeroinitializer"] * (len(start) * (self.sets - 1))
-        whole: Index = fn.mul(fn.quotient(self.depth, self.unroll), self.unroll)
-        state = ["%a", "%b", *start, *zeros]
-        state = self._steps(0, whole, self.unroll, state)
-        if not (isinstance(self.depth, int) and self.depth % self.unroll == 0):
-            state = self._steps(whole, self.depth, 1, state)
+        whole = fn.mul(fn.quotient("%k", self.unroll), self.unroll)
+        state = self._steps(0, whole, self.unroll, ["%a", "%b", *start, *zeros])
+        state = self._steps(whole, "%k", 1, state)
         self._store(self._sum_sets(state[2:]))
         fn.ret()
 
@@ -151,7 +152,7 @@ class TileWriter:
 
     def _c_pointers(self) -> list[str]:
         item, lanes = self.shape.item, self.shape.lanes
-        rows = [self.fn.offset(item, "%c", self.fn.mul(self.c_stride, row)) for row in range(self.tile.rows)]
+        rows = [self.fn.offset(item, "%c", self.fn.mul("%ldc", row)) for row in range(self.tile.rows)]
         return [self.fn.offset(item, row, vector * lanes) for row in rows for vector in range(self.tile.vectors)]
 
     def _initial(self) -> list[str]:
@@ -195,7 +196,7 @@ class TileWriter:
         row_b = fn.offset(shape.item, b, fn.mul(self.panel_stride, offset))
         b_values = [
             self._load(fn.offset(shape.item, row_b, vector * shape.lanes),
-                       self.masks.get(vector) if tile.masked_b else None)
+                       None if tile.packed else self.masks.get(vector))
             for vector in range(tile.vectors)
         ]  # fmt: skip
         column_a = fn.offset(shape.item, a, fn.mul(self.depth_stride, offset))

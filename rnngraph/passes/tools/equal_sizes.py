@@ -22,6 +22,8 @@ class EqualSizes:
 
     def __init__(self) -> None:
         self._known: dict[Symbol, Dim] = {}
+        self._written: dict[Dim, Dim] = {}
+        """What `current` found since the last symbol went: most sizes of a program are a few."""
 
     def __bool__(self) -> bool:
         return bool(self._known)
@@ -31,6 +33,7 @@ class EqualSizes:
         dim = self.current(dim)
         if symbol not in symbols(dim):
             self._known[symbol] = dim
+            self._written.clear()
 
     def pairs(self, binds: set[Symbol], old: Iterable[Dim], new: Iterable[Dim]) -> None:
         """Note what the symbols of `binds` that stand alone among `old` sizes became, side by side with `new` ones."""
@@ -41,9 +44,12 @@ class EqualSizes:
 
     def current(self, dim: Dim) -> Dim:
         """A size in sizes that stay."""
-        if isinstance(dim, int) or not self._known or not any(s in self._known for s in symbols(dim)):
+        if not isinstance(dim, Expr) or not self._known:
             return dim
-        return substitute(dim, {s: self._found(s) for s in symbols(dim)})
+        if dim not in self._written:
+            gone = any(s in self._known for s in symbols(dim))
+            self._written[dim] = substitute(dim, {s: self._found(s) for s in symbols(dim)}) if gone else dim
+        return self._written[dim]
 
     def _found(self, symbol: Symbol) -> Dim:
         passed = []

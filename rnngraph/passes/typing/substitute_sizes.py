@@ -13,20 +13,9 @@ from types import MappingProxyType
 from typing import Any
 
 from rnngraph.ir.graph import Builder, Graph, Node, Value
-from rnngraph.ir.op import Content
 from rnngraph.ir.sizes import Dim, Expr, Symbol, substitute
-from rnngraph.ir.types import ListType, TensorType, Type
+from rnngraph.ir.types import ListType, TensorType
 from rnngraph.ir.walk import Rebuilder, map_dims
-
-
-def renamed_type(t: Type, sizes: Mapping[Symbol, Dim]) -> Type:
-    """The type in other sizes."""
-    return map_dims(t, lambda d: substitute(d, sizes)) if sizes else t
-
-
-def renamed_content(content: Content, sizes: Mapping[Symbol, Dim]) -> Content:
-    """The content in other sizes."""
-    return content if content is None or not sizes else tuple(substitute(d, sizes) for d in content)
 
 
 def renamed_attr(value: Any, sizes: Mapping[Symbol, Dim]) -> Any:
@@ -34,7 +23,7 @@ def renamed_attr(value: Any, sizes: Mapping[Symbol, Dim]) -> Any:
     if isinstance(value, Expr):
         return substitute(value, sizes)
     if isinstance(value, (TensorType, ListType)):
-        return renamed_type(value, sizes)
+        return map_dims(value, lambda d: substitute(d, sizes))
     if isinstance(value, tuple):
         return tuple(renamed_attr(v, sizes) for v in value)
     return value
@@ -50,6 +39,8 @@ class _Renamer(Rebuilder):
     def __init__(self, sizes: Mapping[Symbol, Dim]) -> None:
         super().__init__(lambda rb, node: None)
         self.sizes = sizes
+        self.written: dict[Dim, Dim] = {}
+        """Sizes in other sizes: most of a program's are a few."""
 
     def graph(self, old: Graph, parent: Builder | None = None, roots: set[Node] | None = None,
               params: Sequence[Value] | None = None) -> Graph:
@@ -71,8 +62,14 @@ class _Renamer(Rebuilder):
 
     def value_in_place(self, value: Value) -> None:
         """Write a new value's type and content in other sizes."""
-        value.type = renamed_type(value.type, self.sizes)
-        value.content = renamed_content(value.content, self.sizes)
+        value.type = map_dims(value.type, self.dim)
+        value.content = value.content and tuple(map(self.dim, value.content))
+
+    def dim(self, dim: Dim) -> Dim:
+        """A size in other sizes."""
+        if dim not in self.written:
+            self.written[dim] = substitute(dim, self.sizes)
+        return self.written[dim]
 
 
 def rename(graph: Graph, sizes: Mapping[Symbol, Dim]) -> Graph:
