@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from rnngraph.backends.llvm.gemm import GemmEmitter
-from rnngraph.backends.llvm.text import Module
+from rnngraph.backends.llvm.text import AS_WRITTEN, Module
 from rnngraph.backends.llvm.toolchain import Library, Toolchain, machine
 
 POINTER, SIZE = ctypes.c_void_p, ctypes.c_int64
@@ -58,7 +58,7 @@ def emitter(tools: Toolchain) -> GemmEmitter:
 
 
 def load(tools: Toolchain, gemm: GemmEmitter) -> Library:
-    return tools.load(tools.compile(str(gemm.module), optimise=False))
+    return tools.load(tools.compile(str(gemm.module), AS_WRITTEN))
 
 
 @cache
@@ -224,7 +224,7 @@ def test_product_called_from_an_optimised_module(tmp_path: Path) -> None:
     tiles = [name for name in gemm.module.functions if "tile" in name]
     entries = [name for name in gemm.module.functions if "tile" not in name]
     objects = [tools.compile(str(module)),
-               *(tools.compile(str(gemm.module.part(names)), optimise=False) for names in (tiles, entries))]
+               *(tools.compile(str(gemm.module.part(names)), AS_WRITTEN) for names in (tiles, entries))]
     library = tools.load(*objects)
     rng = np.random.default_rng(6)
     a, b = rng.standard_normal((5, 12), np.float32), rng.standard_normal((12, 40), np.float32)

@@ -12,6 +12,7 @@ import pytest
 
 import rnngraph as tf
 from rnngraph.backends.llvm.engine import LLVMEngine
+from rnngraph.backends.llvm.text import LOOPS
 from rnngraph.runtime.interface import Options
 
 DEFINED = re.compile(r"^define [^@]*@(rnn_\w+)\(", re.MULTILINE)
@@ -24,7 +25,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> tuple[LLVMEngine, list[str]]:
     engine, made = LLVMEngine(), list[str]()
     compile_: Callable[..., bytes] = engine.toolchain.compile
 
-    def noting(text: str, optimise: bool = True) -> bytes:
+    def noting(text: str, optimise: str = LOOPS) -> bytes:
         made.extend(DEFINED.findall(text))
         return compile_(text, optimise)
     monkeypatch.setattr(engine.toolchain, "compile", noting)

@@ -3,10 +3,9 @@
     i64 @run(ptr inputs, ptr outputs, ptr sizes, ptr arena, ptr state)
 
 gives 0, -1 if it was told to stop (see `pulse`), or 1 + the number of the failure. Memory is the caller's;
-nothing is allocated. Arrays that a caller gives may change meanwhile: an element that decides which memory is touched is
-read once, and what was read is checked and used. The function is in one object with the kernels that LLVM optimises; those
-written as they shall be (`nests.py`, `gemm.py`) and the routines that draw (`draws.py`) are in others, which plans share.
-There are no other undefined symbols.
+nothing is allocated. It has no loops but the plan's: what goes over elements is called, kernels written as they shall be
+(`nests.py`, `gemm.py`), loops that LLVM vectorises (`nests.py`, `walks.py`) and routines that draw (`draws.py`). Each of the
+three kinds is in objects of its own, which plans share. There are no other undefined symbols.
 """
 
 from __future__ import annotations
@@ -17,16 +16,14 @@ from typing import Any
 from rnngraph.backends.llvm.draws import Routine
 from rnngraph.backends.llvm.gemm import GemmEmitter
 from rnngraph.backends.llvm.nests import Kernels
-from rnngraph.backends.llvm.pulse import CACHE_LINE, STATE, Pulse, work
-from rnngraph.backends.llvm.text import Function, Index, Module, memory_type
+from rnngraph.backends.llvm.pulse import STATE, Pulse, work
+from rnngraph.backends.llvm.text import AS_WRITTEN, LOOPS, SCALARS, Function, Index, Module, memory_type
+from rnngraph.backends.llvm.walks import RULES as WALKS
+from rnngraph.backends.llvm.walks import Walk, Walks, integer
 from rnngraph.ir.sizes import Apply, Dim, Expr, Symbol, add
-from rnngraph.ir.types import DType
 from rnngraph.lowering.plan import (
-    Arg,
     Bind,
     Branch,
-    Check,
-    CheckRange,
     CheckSizes,
     Draw,
     Fail,
@@ -38,17 +35,13 @@ from rnngraph.lowering.plan import (
     Pack,
     Plan,
     Pointer,
-    Put,
     Step,
-    Take,
     View,
     Work,
 )
 from rnngraph.lowering.target import Target
 
-INFINITY, NEGATIVE_INFINITY = "0x7FF0000000000000", "0xFFF0000000000000"
-"""As LLVM writes them, of either float type."""
-STEPS_COUNTED = 8
+STEPS_COUNTED = 16
 """Steps whose work is counted together."""
 
 
@@ -57,10 +50,12 @@ class Emitter:
 
     def __init__(self, plan: Plan, target: Target) -> None:
         self.plan = plan
-        self.module = Module(target.vector_bits)
-        self.verbatim = Module(target.vector_bits)
+        self.module = Module(target.vector_bits, SCALARS)
+        self.verbatim = Module(target.vector_bits, AS_WRITTEN)
+        self.loops = Module(target.vector_bits, LOOPS)
         self.gemm = GemmEmitter(self.verbatim, target)
-        self.kernels = Kernels(self.module, self.verbatim, target)
+        self.kernels = Kernels(self.verbatim, self.loops, target)
+        self.walks = Walks(self.loops)
         self.routines: dict[Routine, None] = {}
         """What other objects must give."""
         self.arena = plan.arena
@@ -75,8 +70,7 @@ class Emitter:
         self.pointers: dict[Pointer, str] = {}
 
     def write(self) -> Emitter:
-        """Write everything: `module`, which LLVM optimises, and `verbatim`, the kernels that it takes as they are and that
-        other plans may share."""
+        """Write everything: `module` with the function, and what other plans may share, `verbatim` and `loops`."""
         f = self.f
         for i, symbol in enumerate(self.plan.symbols):
             self.symbols[symbol] = f.load_raw("i64", f.offset("i64", "%sizes", i), 8)
@@ -202,81 +196,11 @@ class Emitter:
         with self.f.if_(condition):
             self.f.ret(1 + node)
 
-    def integer(self, dtype: DType, pointer: str, how: str = "") -> str:
-        """An integer element as i64. `how` may say "volatile ": that LLVM must not read it twice."""
-        kind = memory_type(dtype.name)
-        value = self.f.load_raw(how + kind, pointer, dtype.size)
-        if kind == "i64":
-            return value
-        return self.f.value(f"{'sext' if dtype.kind == 'i' else 'zext'} {kind} {value} to i64")
-
-    def checked(self, view: View, limit: Index, node: int) -> None:
-        """Fail unless all elements of a vector are in [0, limit)."""
-        f, dtype = self.f, view.dtype
-        start = self.at(view)
-        with self.pulse.loop(self.dim(view.shape[0]), 1, [("i1", "false")]) as loop:
-            value = self.integer(dtype, f.offset(memory_type(dtype.name), start, loop.index))
-            bad = f.value(f"icmp uge i64 {value}, {limit}")
-            loop.carry([f.value(f"or i1 {loop.values[0]}, {bad}")])
-        self.failing(loop.results[0], node)
-
-    def row(self, index: View, number: Index, limit: Index, node: int) -> str:
-        """Element `number` of a vector, read once. Fail unless it is in [0, limit)."""
-        row = self.integer(index.dtype, self.f.offset(memory_type(index.dtype.name), self.at(index), number), "volatile ")
-        self.failing(self.f.compare("uge", row, limit), node)
-        return row
-
-    def take(self, step: Take) -> None:
-        """Copy rows."""
-        f = self.f
-        outer, limit, inner = (self.dim(d) for d in step.x.shape)
-        count = self.dim(step.index.shape[0])
-        kind, size = memory_type(step.x.dtype.name), step.x.dtype.size
-        x, out = self.at(step.x), self.at(step.out)
-        bytes_, cost = f.mul(inner, size), f.add(inner, CACHE_LINE)
-        with f.loop(0, outer) as i, self.pulse.loop(count, cost) as rows:
-            j = rows.index
-            row = self.row(step.index, j, limit, step.node)
-            source = f.offset(kind, x, f.mul(f.add(f.mul(i, limit), row), inner))
-            target = f.offset(kind, out, f.mul(f.add(f.mul(i, count), j), inner))
-            self.copied(target, source, bytes_)
-
-    def copied(self, target: str, source: str, count: Index) -> None:
-        """Copy bytes, in a loop of our own: objects have no undefined symbols."""
-        name = "copy_bytes"
-        if name not in self.module.functions:
-            g = self.module.function(name, [("ptr noalias", "to"), ("ptr noalias", "from"), ("i64", "n")], "void",
-                                     linkage="internal")
-            words = g.quotient("%n", 4)
-            with g.loop(0, words) as i:
-                value = g.load_raw("i32", g.offset("i32", "%from", i), 1)
-                g.store_raw("i32", value, g.offset("i32", "%to", i), 1)
-            with g.loop(g.mul(words, 4), "%n") as i:
-                value = g.load_raw("i8", g.offset("i8", "%from", i), 1)
-                g.store_raw("i8", value, g.offset("i8", "%to", i), 1)
-            g.ret()
-        self.f.call("void", name, [("ptr", target), ("ptr", source), ("i64", count)], declare=False)
-
-    def put(self, step: Put) -> None:
-        """Write or add rows in place."""
-        f = self.f
-        limit, inner = (self.dim(d) for d in step.x.shape)
-        dtype = step.x.dtype.name
-        kind = memory_type(dtype)
-        x, updates, cost = self.at(step.x), self.at(step.updates), f.add(inner, CACHE_LINE)
-        prefix = "f" if step.x.dtype.is_floating else ""
-        with self.pulse.loop(self.dim(step.index.shape[0]), cost) as rows:
-            j = rows.index
-            row = self.row(step.index, j, limit, step.node)
-            target = f.offset(kind, x, f.mul(row, inner))
-            source = f.offset(kind, updates, f.mul(j, inner))
-            with f.loop(0, inner) as i:
-                value = f.load_raw(kind, f.offset(kind, source, i), step.x.dtype.size)
-                place = f.offset(kind, target, i)
-                if step.add:
-                    old = f.load_raw(kind, place, step.x.dtype.size)
-                    value = f.value(f"{prefix}add {kind} {old}, {value}")
-                f.store_raw(kind, value, place, step.x.dtype.size)
+    def walk(self, step: Walk) -> None:
+        """A call of a step that walks along a vector; it tells whether it fails."""
+        name, views, sizes = self.walks.function(step)
+        self.failing(self.f.call("i1", name, [*(("ptr", self.at(v)) for v in views), *(("i64", self.dim(d)) for d in sizes),
+                                              ("ptr", "%state")]), step.node)
 
     def draw(self, step: Draw) -> None:
         """A call of the routine that draws."""
@@ -284,48 +208,6 @@ class Emitter:
         self.routines[routine] = None
         self.f.call("void", routine.symbol, [("ptr", self.at(step.key)), ("i64", self.dim(step.key.shape[0])),
                                              ("ptr", self.at(step.out)), ("i64", self.dim(step.out.shape[0]))])
-
-    def arg(self, step: Arg) -> None:
-        """Scan for the extreme element, the first of equals. No comparison holds of NaN, so a NaN is never better."""
-        f, dtype = self.f, step.x.dtype
-        outer, count, inner = (self.dim(d) for d in step.x.shape)
-        kind, out_kind = memory_type(dtype.name), memory_type(step.out.dtype.name)
-        x, out = self.at(step.x), self.at(step.out)
-        empty, wanted = f.compare("eq", count, 0), f.compare("sgt", f.mul(outer, inner), 0)
-        self.failing(f.value(f"and i1 {empty}, {wanted}"), step.node)
-        with f.loop(0, outer) as i, f.loop(0, inner) as k:
-            start = f.add(f.mul(f.mul(i, count), inner), k)
-            if dtype.is_floating:
-                first = NEGATIVE_INFINITY if step.largest else INFINITY
-            else:
-                first = f.load_raw(kind, f.offset(kind, x, start), dtype.size)
-            with self.pulse.loop(count, 1, [(kind, first), ("i64", "0")]) as loop:
-                value = f.load_raw(kind, f.offset(kind, x, f.add(start, f.mul(loop.index, inner))), dtype.size)
-                better = f.value(f"{self.order(dtype, step.largest)} {kind} {value}, {loop.values[0]}")
-                loop.carry([f.value(f"select i1 {better}, {kind} {value}, {kind} {loop.values[0]}"),
-                            f.value(f"select i1 {better}, i64 {loop.index}, i64 {loop.values[1]}")])
-            place = f.add(f.mul(i, inner), k)
-            found = loop.results[1]
-            if out_kind != "i64":
-                found = f.value(f"trunc i64 {found} to {out_kind}")
-            f.store_raw(out_kind, found, f.offset(out_kind, out, place), step.out.dtype.size)
-
-    def order(self, dtype: DType, largest: bool) -> str:
-        """The comparison that finds a better element."""
-        if dtype.is_floating:
-            return "fcmp ogt" if largest else "fcmp olt"
-        sign = "u" if dtype.kind in "ub" else "s"
-        return f"icmp {sign}{'gt' if largest else 'lt'}"
-
-    def check(self, step: Check) -> None:
-        """Fail unless all hold."""
-        f = self.f
-        start = self.at(step.condition)
-        with self.pulse.loop(self.dim(step.condition.shape[0]), 1, [("i1", "false")]) as loop:
-            value = f.load("bool", f.offset("i8", start, loop.index))
-            wrong = f.value(f"xor i1 {value.ssa}, true")
-            loop.carry([f.value(f"or i1 {loop.values[0]}, {wrong}")])
-        self.failing(loop.results[0], step.node)
 
     def check_sizes(self, step: CheckSizes) -> None:
         """Fail unless the sizes compare as they must."""
@@ -338,12 +220,7 @@ class Emitter:
 
     def bind(self, step: Bind) -> None:
         """A size for the steps that follow."""
-        self.symbols[step.symbol] = self.integer(step.x.dtype, self.at(step.x))
-
-    def check_range(self, step: CheckRange) -> None:
-        """Fail unless in range."""
-        limit = self.integer(step.limit.dtype, self.at(step.limit))
-        self.checked(step.x, limit, step.node)
+        self.symbols[step.symbol] = integer(self.f, step.x.dtype, self.at(step.x))
 
     def fail(self, step: Fail) -> None:
         """Leave."""
@@ -364,7 +241,7 @@ class Emitter:
         """A loop: pointers move, work is counted in each step."""
         self.count()
         f = self.f
-        limit = None if step.limit is None else self.integer(step.limit.dtype, self.at(step.limit))
+        limit = None if step.limit is None else integer(self.f, step.limit.dtype, self.at(step.limit))
         starts = [self.at(c.start) for c in step.carries]
         wholes = [self.at(r.whole) for r in step.rows]
         pongs = [self.base(p.work) for p in step.pongs]
@@ -441,7 +318,6 @@ class Emitter:
 
 
 RULES: dict[type, str] = {
-    Nest: "nest", Pack: "pack", Gemm: "product", Take: "take", Put: "put",
-    Draw: "draw", Arg: "arg", Check: "check", CheckSizes: "check_sizes",
-    CheckRange: "check_range", Bind: "bind", Fail: "fail", Loop: "loop", Branch: "branch"}
+    Nest: "nest", Pack: "pack", Gemm: "product", Draw: "draw", CheckSizes: "check_sizes", Bind: "bind", Fail: "fail",
+    Loop: "loop", Branch: "branch", **dict.fromkeys(WALKS, "walk")}
 """The method that writes each kind of step."""

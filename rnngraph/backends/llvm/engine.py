@@ -23,7 +23,7 @@ from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.guard import TEXT, Guard
 from rnngraph.backends.llvm.native import Segment
 from rnngraph.backends.llvm.program import GrownStep, HostStep, NativeStep, Program
-from rnngraph.backends.llvm.text import Module
+from rnngraph.backends.llvm.text import AS_WRITTEN, Module
 from rnngraph.backends.llvm.toolchain import Library, Object, Toolchain, machine
 from rnngraph.ir.binders import require_bound
 from rnngraph.ir.graph import Graph
@@ -88,7 +88,7 @@ class LLVMEngine:
     @cached_property
     def guard(self) -> Guard:
         """The way into native code."""
-        return Guard(self.library(TEXT, optimise=False))
+        return Guard(self.library(TEXT, AS_WRITTEN))
 
     def program(self, parts: Parts) -> Program:
         """A graph whose pieces are lowered, emitted, compiled and loaded."""
@@ -106,18 +106,18 @@ class LLVMEngine:
 
     def segment(self, plan: Plan) -> Segment:
         """Emit, compile and load a plan."""
-        emitter = (CheckedEmitter if checks_wanted() else Emitter)(plan, self.target).write()
-        library = self.library(str(emitter.module), True, emitter.verbatim, emitter.routines)
-        return Segment(plan, library, self.guard, getattr(emitter, "places", ()))
+        made = (CheckedEmitter if checks_wanted() else Emitter)(plan, self.target).write()
+        library = self.library(str(made.module), made.module.optimise, (made.verbatim, made.loops), made.routines)
+        return Segment(plan, library, self.guard, getattr(made, "places", ()))
 
-    def library(self, text: str, optimise: bool, kernels: Module | None = None, routines: Iterable[Routine] = ()) -> Library:
+    def library(self, text: str, optimise: str, kernels: Iterable[Module] = (), routines: Iterable[Routine] = ()) -> Library:
         """The loaded code of a text, with the kernels and routines that it calls; from memory, disk or LLVM."""
         key = self.key(text, optimise)
         with self.latch.lock:
             known = self.libraries.get(key)
             found = None if known is None else known()
             if found is None:
-                shared = [] if kernels is None else self.objects(kernels)
+                shared = list(dict.fromkeys(part for module in kernels for part in self.objects(module)))
                 found = self.toolchain.load(self.compiled(text, optimise), *(s.data for s in shared),
                                             *map(self.routine, routines))
                 found.parts = shared
@@ -131,7 +131,7 @@ class LLVMEngine:
         new = [name for name in kernels.functions if name not in known]
         if new:
             called = {known[name] for each in new for name in kernels.functions[each].calls() if name in known}
-            made = Object(self.compiled(str(kernels.part(new)), optimise=False), tuple(called))
+            made = Object(self.compiled(str(kernels.part(new)), kernels.optimise), tuple(called))
             known.update(dict.fromkeys(new, made))
             self.kernels.update(dict.fromkeys(new, made))
         loaded: dict[Object, None] = {}
@@ -146,10 +146,10 @@ class LLVMEngine:
     def routine(self, routine: Routine) -> bytes:
         """The object of a routine, kept: plans of any shape share it."""
         if routine not in self.routines:
-            self.routines[routine] = self.compiled(routine.text(self.target), optimise=False)
+            self.routines[routine] = self.compiled(routine.text(self.target), AS_WRITTEN)
         return self.routines[routine]
 
-    def compiled(self, text: str, optimise: bool) -> bytes:
+    def compiled(self, text: str, optimise: str) -> bytes:
         """The object of a text, from disk or from LLVM."""
         key = self.key(text, optimise)
         data = cache.load(key)
@@ -158,9 +158,9 @@ class LLVMEngine:
             cache.save(key, data)
         return data
 
-    def key(self, text: str, optimise: bool) -> str:
+    def key(self, text: str, optimise: str) -> str:
         """What names the object of a text."""
-        return hashlib.sha256("\n".join([self.toolchain.key(), str(optimise), text]).encode()).hexdigest()
+        return hashlib.sha256("\n".join([self.toolchain.key(), optimise, text]).encode()).hexdigest()
 
 
 ENGINE = LLVMEngine()

@@ -20,32 +20,31 @@ from rnngraph.lowering.target import Target
 
 SETS = 4
 """Vectors of partial sums of a long row: adding to one has to wait for the addition before."""
+FEW = 16
+"""Elements that are not worth LLVM's vectoriser."""
 SIMPLE = 8
 """Terms of a sum that gains by it at most: others compute long enough meanwhile."""
 
 
 class Kernels:
-    """The kernels of one plan, in the module that LLVM optimises and in the one that it takes as it is.
+    """The kernels of one plan, in the module that LLVM takes as it is and in the one whose loops it vectorises.
 
-    These are named by what they are, since other plans may have the same.
+    They are named by what they are, since other plans may have the same.
     """
 
-    def __init__(self, optimised: Module, verbatim: Module, target: Target) -> None:
-        self.optimised, self.verbatim, self.target = optimised, verbatim, target
-        self.names: dict[str, str] = {}
+    def __init__(self, verbatim: Module, loops: Module, target: Target) -> None:
+        self.verbatim, self.loops, self.target = verbatim, loops, target
 
     def kernel(self, nest: Nest) -> tuple[str, tuple[Dim, ...]]:
         """The symbol of a nest's function, and the dims that are passed after the pointers."""
         writer = _Writer(nest, self.target)
         function = writer.write()
-        text = function.text()
-        name = self.names.get(text)
-        if name is None:
-            own = writer.lanes == 1
-            name = f"nest{len(self.names)}" if own else f"rnn_nest_{sha256(text.encode()).hexdigest()[:24]}"
-            self.names[text] = function.name = name
-            (self.optimised if own else self.verbatim).functions[name] = function
-        return name, tuple(writer.dims)
+        function.name = f"rnn_nest_{sha256(function.text().encode()).hexdigest()[:24]}"
+        count = product(nest.sizes)
+        few = isinstance(count, int) and count <= FEW
+        module = self.verbatim if writer.lanes > 1 or few else self.loops
+        module.functions.setdefault(function.name, function)
+        return function.name, tuple(writer.dims)
 
 
 class _Writer:
@@ -59,8 +58,7 @@ class _Writer:
         params = [("ptr noalias", f"arg{i}") for i in range(len(accesses(nest)))]
         params += [*(("i64", f"dim{i}") for i in range(len(self.dims))), STATE]
         # Inlined, the kernels of an unrolled program would make one function that takes minutes to compile.
-        self.function = Function("nest", params, "void", linkage="internal" if self.lanes == 1 else "",
-                                 attributes="noinline #0")
+        self.function = Function("nest", params, "void", attributes="noinline #0")
         self.pulse = None if short(work(nest)) else Pulse(self.function)
         self.elements = Elements(self.function, nest, self.dims)
 

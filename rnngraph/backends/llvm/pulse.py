@@ -26,7 +26,7 @@ STATE = ("ptr", "state")
 class Pulse:
     """Counts the work of one function with a parameter `STATE`, which returns `leaving` when it is told to stop."""
 
-    def __init__(self, function: Function, leaving: int | None = None) -> None:
+    def __init__(self, function: Function, leaving: Index | None = None) -> None:
         self.f, self.leaving = function, leaving
         self.left = function.alloca("i64", align=8)
         function.store_raw("i64", str(GRAIN), self.left, 8)

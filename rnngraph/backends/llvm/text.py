@@ -399,12 +399,19 @@ class Function:
         return "\n".join([head, "entry:", *self._allocas, *self._lines, "}"])
 
 
+AS_WRITTEN, SCALARS, LOOPS = "as written", "scalars", "loops"
+"""What LLVM does with a module before it generates code: nothing; scalars into registers and branches together; all that O2
+does, its loop vectoriser included."""
+
+
 @dataclass
 class Module:
     """A module being put together: functions, what they declare, and metadata. `str()` of it is the IR text."""
 
     vector_bits: int = 512
     """Width the loop vectoriser should use; without the attribute some CPUs' tuning prefers half of it."""
+    optimise: str = AS_WRITTEN
+    """See the constants above."""
     functions: dict[str, Function] = field(default_factory=dict)
     _metadata: dict[str, int] = field(default_factory=dict)
 
@@ -419,7 +426,7 @@ class Module:
 
     def part(self, names: Iterable[str]) -> Module:
         """Some of the functions as a module of their own; it declares those of the others that they call."""
-        return Module(self.vector_bits, {name: self.functions[name] for name in names}, self._metadata)
+        return Module(self.vector_bits, self.optimise, {name: self.functions[name] for name in names}, self._metadata)
 
     def metadata(self, text: str, *, distinct: bool = False) -> str:
         """A metadata node `!{...}` (the text between the braces); `%self` in a distinct node names the node itself."""

@@ -1,8 +1,9 @@
 """From LLVM text to object bytes to loaded code.
 
-Two ways through LLVM, because they suit different text. Plain scalar loops go through the O2 pipeline, whose loop
-vectoriser makes them fast. Kernels that are written as they shall be go straight to code generation: the pipeline would
-only hoist the tile loads of a product over the inner loop and spill.
+Three ways through LLVM, because they suit different text (see `text.Module.optimise`). Plain scalar loops go through the O2
+pipeline, whose loop vectoriser makes them fast. Kernels that are written as they shall be go straight to code generation: the
+pipeline would only hoist the tile loads of a product over the inner loop and spill. The function that calls them has nothing
+to vectorise, and is long: a few passes that make it shorter pay for themselves, all of O2 takes as long as its code.
 """
 
 from __future__ import annotations
@@ -21,11 +22,12 @@ import llvmlite.binding as llvm
 from llvmlite.binding.newpassmanagers import NewPassManager
 
 from rnngraph.backends.llvm.apart import LOCK, apart, close_after
+from rnngraph.backends.llvm.text import AS_WRITTEN, LOOPS
 from rnngraph.lowering.target import Target
 
 T = TypeVar("T")
 
-_RECIPE = 1
+_RECIPE = 2
 """Counted up when the passes or options below change: the same text gives another object then."""
 
 _initialised = False
@@ -149,19 +151,19 @@ class Toolchain:
             raise _refused("parse", text, error) from None
         return module
 
-    def _build(self, text: str, optimise: bool) -> tuple[llvm.ModuleRef, llvm.TargetMachine, llvm.ContextRef]:
+    def _build(self, text: str, optimise: str) -> tuple[llvm.ModuleRef, llvm.TargetMachine, llvm.ContextRef]:
         machine = self._machine()
         context = llvm.create_context()
         module = self._parse(text, machine, context)
-        if optimise:
-            _optimise(module, machine)
+        if optimise != AS_WRITTEN:
+            _optimise(module, machine, optimise)
         return module, machine, context
 
-    def compile(self, text: str, optimise: bool = True) -> bytes:
-        """Object bytes of a module, after O2 or as it is written."""
+    def compile(self, text: str, optimise: str = LOOPS) -> bytes:
+        """Object bytes of a module. `optimise`: see `text.Module`."""
         return apart(partial(self._locked, self._compile, text, optimise))
 
-    def assembly(self, text: str, optimise: bool = True) -> str:
+    def assembly(self, text: str, optimise: str = LOOPS) -> str:
         """What `compile` would put in the object, as assembly text, for people and tests."""
         return apart(partial(self._locked, self._assembly, text, optimise))
 
@@ -174,14 +176,14 @@ class Toolchain:
         with LOCK:
             return work(*args)
 
-    def _compile(self, text: str, optimise: bool) -> bytes:
+    def _compile(self, text: str, optimise: str) -> bytes:
         module, machine, _context = self._build(text, optimise)
         try:
             return bytes(machine.emit_object(module))
         except RuntimeError as error:
             raise _refused("generate code for", text, error) from None
 
-    def _assembly(self, text: str, optimise: bool) -> str:
+    def _assembly(self, text: str, optimise: str) -> str:
         module, machine, _context = self._build(text, optimise)
         return str(machine.emit_assembly(module))
 
@@ -197,15 +199,21 @@ class Toolchain:
         return Library(engine)
 
 
-def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine) -> None:
-    """The O2 pipeline with the loop vectoriser, tuned for the machine."""
+def _optimise(module: llvm.ModuleRef, machine: llvm.TargetMachine, how: str) -> None:
+    """The O2 pipeline with the loop vectoriser, tuned for the machine; or the few passes for scalars."""
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     options.loop_vectorization = True
     options.loop_interleaving = True
     # Kernels are loops over long rows: unrolling the vector loop doubles the code to generate and gains nothing.
     options.loop_unrolling = False
     builder = llvm.create_pass_builder(machine, options)
-    manager = builder.getModulePassManager()
+    if how == LOOPS:
+        manager = builder.getModulePassManager()
+    else:
+        manager = llvm.create_new_module_pass_manager()
+        manager.add_sroa_pass()
+        manager.add_instruction_combine_pass()
+        manager.add_simplify_cfg_pass()
     manager.run(module, builder)
     # The manager's own way to it is hidden by a base class's empty method, so that each module would leave 80 kB.
     NewPassManager._dispose(manager)
