@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 
 import rnngraph as tf
 from rnngraph import backends, demo
+from rnngraph.release import RELEASE
 
 DEMO = """\
 Trains a character-level language model on text, with a graph written in
@@ -99,11 +99,7 @@ _positive_number.__name__ = "number"
 
 
 def _version() -> str:
-    try:
-        version = metadata.version("rnngraph")
-    except metadata.PackageNotFoundError:
-        version = "(not installed)"
-    return f"rnngraph {version}, with the API of TensorFlow {tf.__version__}"
+    return f"rnngraph {RELEASE}, with the API of TensorFlow {tf.__version__}"
 
 
 if __name__ == "__main__":

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, NamedTuple, Union
@@ -350,13 +349,19 @@ class _Stack(threading.local):
 _stack = _Stack()
 
 
-@contextmanager
-def building(builder: Builder) -> Iterator[Builder]:
+class building:
     """Make `builder` the one that `call` appends to."""
-    _stack.builders.append(builder)
-    try:
-        yield builder
-    finally:
+
+    __slots__ = ("builder",)
+
+    def __init__(self, builder: Builder) -> None:
+        self.builder = builder
+
+    def __enter__(self) -> Builder:
+        _stack.builders.append(self.builder)
+        return self.builder
+
+    def __exit__(self, *error: object) -> None:
         _stack.builders.pop()
 
 

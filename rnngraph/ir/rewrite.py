@@ -70,7 +70,7 @@ def apply_rules(graph: Graph, rules: Sequence[Rule], mark: str = "") -> Graph:
             table.setdefault(op, []).append(rule)
     before: list[str] = []
     for _ in range(SWEEPS):
-        if not any(_fits(table, node) for node in all_nodes(graph)):
+        if not _fit(table, graph):
             return graph
         sweep = _Sweep(table, mark)
         rewritten = sweep.rebuilder.graph(graph)
@@ -88,13 +88,10 @@ class _Scratch(Builder):
         return value
 
 
-def _fits(table: Mapping[str, Sequence[Rule]], node: Node) -> bool:
+def _fit(table: Mapping[str, Sequence[Rule]], graph: Graph) -> bool:
     """Whether a rule makes something of a node."""
-    rules = table.get(node.op.name, ())
-    if not rules:
-        return False
-    with building(_Scratch(Graph("", node.graph))):
-        return any(rule.function(node) is not None for rule in rules)
+    with building(_Scratch(Graph())):
+        return any(rule.function(node) is not None for node in all_nodes(graph) for rule in table.get(node.op.name, ()))
 
 
 class _Orderer(Rebuilder):

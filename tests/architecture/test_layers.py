@@ -16,6 +16,7 @@ NAMES = [str(f.relative_to(ROOT)) for f in FILES]
 IMPORTS = {
     "errors": (),
     "locks": (),
+    "release": (),
     "ir": ("errors",),
     "ops": ("errors", "ir"),
     "autodiff": ("errors", "ir", "ops"),
@@ -26,7 +27,7 @@ IMPORTS = {
     "backends": ("errors", "runtime"),
     "backends.reference": ("errors", "ir", "ops", "runtime"),
     "backends.dataflow": ("errors", "ir", "ops", "passes.pipeline", "runtime"),
-    "backends.llvm": ("errors", "locks", "ir", "ops", "passes.pipeline", "lowering", "runtime"),
+    "backends.llvm": ("errors", "locks", "release", "ir", "ops", "passes.pipeline", "lowering", "runtime"),
     "study": ("errors", "ir", "runtime.trace", "backends"),
     "programs": ("errors", "locks", "frontend", "runtime", "backends", "passes.close", "ir"),
     "session": ("errors", "locks", "frontend", "runtime", "programs", "ir"),

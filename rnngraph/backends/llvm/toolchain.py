@@ -8,13 +8,11 @@ to vectorise, and is long: a few passes that make it shorter pay for themselves,
 
 from __future__ import annotations
 
-import functools
 import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib import metadata
 from typing import Any, TypeVar
 
 import llvmlite
@@ -24,6 +22,7 @@ from llvmlite.binding.newpassmanagers import NewPassManager
 from rnngraph.backends.llvm.apart import LOCK, apart, close_after
 from rnngraph.backends.llvm.text import AS_WRITTEN, LOOPS
 from rnngraph.lowering.target import Target
+from rnngraph.release import RELEASE
 
 T = TypeVar("T")
 
@@ -43,14 +42,6 @@ def _initialise() -> None:
         llvm.initialize_native_target()
         llvm.initialize_native_asmprinter()
         _initialised = True
-
-
-@functools.cache
-def _own_version() -> str:
-    try:
-        return metadata.version("rnngraph")
-    except metadata.PackageNotFoundError:  # run from its sources
-        return "unknown"
 
 
 def _refused(stage: str, text: str, error: Exception) -> CompilationError:
@@ -132,7 +123,7 @@ class Toolchain:
         """Whatever, besides the text, decides the object bytes: a component of cache keys."""
         version = ".".join(str(part) for part in llvm.llvm_version_info)
         target = self.target
-        return (f"rnngraph-{_own_version()}.{_RECIPE}/llvmlite-{llvmlite.__version__}/llvm-{version}/"
+        return (f"rnngraph-{RELEASE}.{_RECIPE}/llvmlite-{llvmlite.__version__}/llvm-{version}/"
                 f"{target.triple}/{target.cpu}/{target.features}")
 
     def _machine(self) -> llvm.TargetMachine:
