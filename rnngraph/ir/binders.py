@@ -83,6 +83,8 @@ def named(node: Node) -> set[Symbol]:
 
 def binds(node: Node) -> set[Symbol]:
     """The sizes of its graph that only executing a node tells: those of its results that nothing it reads mentions."""
+    if not node.graph.binds:
+        return set()
     own = {s for v in node.results for s in mentioned(v)} & node.graph.binds
     return own - {s for v in node.operands for s in mentioned(v)} - named(node) if own else own
 

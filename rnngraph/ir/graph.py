@@ -390,19 +390,25 @@ def constant(value: Any, dtype: Any = None, name: str = "") -> Value:
 class Array:
     """An immutable array as an attribute: compares and hashes by dtype, shape and bytes."""
 
-    __slots__ = ("_hash", "array")
+    __slots__ = ("_hash", "_known", "array")
 
     def __init__(self, array: Any) -> None:
         self.array = np.array(array)
         self.array.setflags(write=False)
         self._hash: int | None = None
+        self._known: tuple[Any, ...] | None = None
 
     def __deepcopy__(self, memo: object) -> Array:
         return self
 
     def _key(self) -> tuple[Any, ...]:
+        if self._known is not None:
+            return self._known
         data = self.array.tolist() if self.array.dtype == object else self.array.tobytes()
-        return self.array.dtype.str, self.array.shape, repr(data) if isinstance(data, list) else data
+        key = self.array.dtype.str, self.array.shape, repr(data) if isinstance(data, list) else data
+        # Scalars are compared all the time; the bytes of others are not worth keeping twice.
+        self._known = key if self.array.size <= 1 else None
+        return key
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Array) and self._key() == other._key()

@@ -9,7 +9,7 @@ import numpy as np
 
 from rnngraph.ir.graph import Value, call, constant, current
 from rnngraph.ir.sizes import Dim
-from rnngraph.ir.types import DType, as_dtype, int32
+from rnngraph.ir.types import DType, TensorType, as_dtype, int32
 from rnngraph.ops.shapes import sure
 
 
@@ -20,8 +20,18 @@ def shape_of(x: Value) -> Value:
 
 def size_along(x: Value, axis: int) -> Value:
     """The size of one axis, an int32 scalar; the rank need not be known."""
+    known = known_size(x, axis)
+    if known is not None:
+        return index(known)
     bounds = (ints([n]) for n in (axis, 0, 1))
     return call("strided_slice", shape_of(x), *bounds, shrink_mask=1)
+
+
+def known_size(x: Value, axis: int) -> int | None:
+    """The size of one axis, if it is a number."""
+    t = x.type
+    size = t.shape[axis] if isinstance(t, TensorType) and t.shape is not None else None
+    return size if isinstance(size, int) else None
 
 
 def zeros_like(x: Value) -> Value:

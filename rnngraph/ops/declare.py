@@ -52,11 +52,13 @@ def declare(name: str, operands: str, doc: str, kind: Kind, infer: Infer, refere
     `infer` may return one type for an op of one result, and `content` is the rule of such an op's only result.
     """
     names = operands.split()
+    least = len(names) - any(n.startswith("*") for n in names)
     schema = dict(attrs or {})
     signature = f"{name}({', '.join(names)})" + (f" {{{', '.join(schema)}}}" if schema else "")
 
     def typed(site: Site) -> tuple[Type, ...]:
-        _check_count(name, names, len(site.types))
+        if len(site.types) != least and not (len(site.types) > least < len(names)):
+            raise TypeError(f"op {name!r} takes {least} operands ({', '.join(names)}), but {len(site.types)} were given")
         found = infer(site)
         return found if isinstance(found, tuple) else (found,)
 
@@ -66,12 +68,6 @@ def declare(name: str, operands: str, doc: str, kind: Kind, infer: Infer, refere
 
     return register(OpDef(name, f"{signature}: {doc}", typed, reference, kind, schema,
                           contents if content is None else only, gradient, effects, fails))
-
-
-def _check_count(name: str, names: Sequence[str], given: int) -> None:
-    fixed = len(names) - any(n.startswith("*") for n in names)
-    if given < fixed or (given > fixed and fixed == len(names)):
-        raise TypeError(f"op {name!r} takes {fixed} operands ({', '.join(names)}), but {given} were given")
 
 
 def check_kind(dtype: DType, kinds: str, what: str = "") -> None:

@@ -15,7 +15,7 @@ from rnngraph.ir.op import Attr, Call, Content, Site
 from rnngraph.ir.sizes import Dim, add, floordiv, mul, sub
 from rnngraph.ir.types import TensorType
 from rnngraph.ops import known_elements
-from rnngraph.ops.build import expand_axes, ints, shape_of, size_along, size_vector, sizes_in, zeros_like
+from rnngraph.ops.build import expand_axes, ints, known_size, shape_of, size_along, size_vector, sizes_in, zeros_like
 from rnngraph.ops.declare import INTS, check_kind, checked_shape, composite, declare, invalid
 from rnngraph.ops.shapes import Shape, axis_of, merged, ranked, same_dtype, spelled, sure, text, vector_shape
 
@@ -77,7 +77,9 @@ def _concat_targets(node: Node) -> list[Index]:
 def _concat_rule(g: Any, c: Value) -> list[Value]:
     """Each operand takes its part."""
     axis = g.attrs["axis"]
-    sizes = call("stack", *(size_along(v, axis) for v in g.operands))
+    known = [n for v in g.operands if (n := known_size(v, axis)) is not None]
+    every = len(known) == len(g.operands)
+    sizes = ints(known) if every else call("stack", *(size_along(v, axis) for v in g.operands))
     return list(call_node("split_v", c, sizes, axis=axis, num=len(g.operands)).results)
 
 

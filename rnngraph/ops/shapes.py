@@ -39,6 +39,8 @@ def broadcast_shapes(a: Shape, b: Shape) -> Shape:
     """The shape of an elementwise result. Raises ValueError (phrase: `Dimensions must be equal`)."""
     if a is None or b is None:
         return None
+    if a == b:
+        return a
     rank = max(len(a), len(b))
     ones: tuple[Dim, ...] = (1,)
     return tuple(broadcast_dim(c, d) for c, d in zip(ones * (rank - len(a)) + a, ones * (rank - len(b)) + b, strict=True))

@@ -140,17 +140,22 @@ class Graph:
     def _describe(self, op: OpDef, name: str, operands: Sequence[Value]) -> tuple[str, tuple[Node, ...], Origin]:
         if self._finalized:
             raise RuntimeError("Graph is finalized and cannot be modified.")
+        after = self._after(operands) if self._here.controls else ()
+        origin = self._origin or Origin(self.places.here(), self._names.scope, name, machinery=self._here.machinery)
+        if not name and self._origin is not None:
+            # Backward nodes are many and seldom looked at: named after the forward op, not made unique.
+            name = f"{self._names.scope}/{op_type(op.name)}"
+        return name, after, origin
+
+    def _after(self, operands: Sequence[Value]) -> tuple[Node, ...]:
+        """The control edges of a node made here that reads these values."""
         here, read = self.builder.graph, {v.node for v in operands}
         # What reads something made in the same block comes after the block's dependencies anyway.
         after = dict.fromkeys(n for group in self._here.controls if not read & group.made
                               for n in group.nodes if n.graph is here and n not in read)
         if isinstance(self.builder, FrontendBuilder):
             self.builder.awaited.update(n for group in self._here.controls for n in group.nodes if n.graph is not here)
-        origin = self._origin or Origin(self.places.here(), self._names.scope, name, machinery=self._here.machinery)
-        if not name and self._origin is not None:
-            # Backward nodes are many and seldom looked at: named after the forward op, not made unique.
-            name = f"{self._names.scope}/{op_type(op.name)}"
-        return name, tuple(after), origin
+        return tuple(after)
 
     def emit(self, op: str | OpDef, inputs: Sequence[Tensor | Value] = (), attrs: Mapping[str, Any] | None = None, *,
              name: str | None = None, type: str | None = None) -> Operation:

@@ -92,6 +92,8 @@ def same(value: Value) -> Hashable:
 
 def inputs(node: Node) -> list[Value]:
     """What a node reads: its operands, and the constants in its branches, which may be others in another step."""
+    if not node.regions:
+        return list(node.operands)
     inner = [n for region in node.regions for n in all_nodes(region)]
     return [*node.operands, *(n.results[0] for n in inner if n.op.name == "constant")]
 
