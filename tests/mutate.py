@@ -73,7 +73,7 @@ SEMANTIC: list[tuple[str, str, str, str, str]] = [
     ("passes", "rnngraph/passes/loops/hoist.py", " and not names(node) & region.binds", "",
      "sizes bound in a loop are hoisted"),
     ("passes", "rnngraph/passes/loops/hoist.py", "if plain(node) and all(", "if all(", "what may fail, or draws, is hoisted"),
-    ("llvm", "rnngraph/backends/llvm/emit.py", "icmp uge i64 {value}", "icmp ugt i64 {value}", "an index may be the size"),
+    ("llvm", "rnngraph/backends/llvm/walks.py", "icmp uge i64 {value}", "icmp ugt i64 {value}", "an index may be the size"),
     ("llvm", "rnngraph/backends/llvm/program.py", "operands[first:first + n] = out[:n]", "pass",
      "a grown loop starts anew when it is entered again"),
     ("llvm", "rnngraph/backends/llvm/program.py", "kept = [s[:begin] for s in stacks]", "kept = [s[:0] for s in stacks]",
@@ -135,7 +135,7 @@ EQUAL: dict[str, str] = {
         "cost only: a number more that nobody reads",
     "rnngraph/backends/llvm/native.py: `found.nbytes >= need` -> `found.nbytes > need`": "cost only: which memory is reused",
     "rnngraph/backends/llvm/gemm.py: `k <= most` -> `k < most`": "cost only: one block is a loop of one step",
-    "rnngraph/backends/llvm/gemm.py: `1` -> `2` in `cost = fn.add(fn.floordiv(fn.mul(size, shape.rows * vectors `":
+    "rnngraph/backends/llvm/gemm.py: `1` -> `2` in `cost = fn.add(fn.quotient(fn.mul(size, shape.rows * vectors `":
         "cost only: how often signals are looked for",
     "rnngraph/backends/llvm/guard.py: `6` -> `(5)` in `_GUARDED = ctypes.PYFUNCTYPE(ctypes.c_int64, *[ctypes.c_void`":
         "ctypes passes a pointer as it passes an int64, and what is not declared as it was given",
