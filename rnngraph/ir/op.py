@@ -59,7 +59,8 @@ class Site:
 
 @dataclass(frozen=True)
 class Attr:
-    """An attribute's kind (int, float, bool, str, ints, floats, dims, dtype, type, array, any) and default.
+    """An attribute's kind (int, float, bool, str, ints, floats, dims, dtype, type, array, data, any) and default. Of kind
+    data are arrays that no pass looks into: they decide nothing about the program.
 
     A default of `...` means that the attribute is required.
     """

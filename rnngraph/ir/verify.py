@@ -328,7 +328,7 @@ KINDS: Mapping[str, Callable[[Any], bool]] = {
     "ints": _each(_is_int), "floats": _each(_is_float),
     "dims": _each(lambda d: d is None or _is_int(d) or isinstance(d, Expr)),
     "dtype": lambda x: isinstance(x, DType), "type": lambda x: isinstance(x, (TensorType, ListType, RefType)),
-    "array": lambda x: isinstance(x, Array), "any": _anything}
+    "array": lambda x: isinstance(x, Array), "data": lambda x: isinstance(x, Array), "any": _anything}
 """What each kind of attribute accepts."""
 
 __all__ = ["StrictSizes", "VerifyError", "verify"]

@@ -67,6 +67,9 @@ def _sizes(call: Call) -> Any:
 
 declare("constant", "", "A fixed array.", Literal(lambda attrs: attrs["value"]), _constant_type,
         lambda call: _array(call.attrs), attrs={"value": Attr("array")}, content=_constant_content)
+declare("seeds", "", "Numbers that the system drew when the graph was built: a constant of which nothing is known, so that "
+        "programs that differ in it alone are one to the compiler.", Literal(lambda attrs: attrs["value"]), _constant_type,
+        lambda call: _array(call.attrs), attrs={"value": Attr("data")})
 declare("sizes", "", "Known sizes as a vector, or as a scalar: how closed graphs spell size arithmetic.",
         Literal(lambda attrs: tuple(attrs["dims"])), lambda site: TensorType(as_dtype(site.attrs["dtype"]),
                                                                   () if site.attrs["scalar"] else (len(site.attrs["dims"]),)),

@@ -156,6 +156,7 @@ TABLE: dict[str, list[Sample]] = {
                  S(floats(2, 3), floats(3, 4), spec="ab,bc->c"), S(floats(5, 2, 3), floats(3, 4), spec="tbi,ih->htb"),
                  S(i32([[1, 2]]), i32([[3], [4]]), spec="ab,bc->ac"), S(floats(2, 3), floats(2, 3), spec="ab,ab->ba")],
     "constant": [S(value=Array(np.arange(3, dtype=np.int32))), S(value=Array(floats(2, 3)))],
+    "seeds": [S(value=Array(np.arange(2, dtype=np.int64)))],
     "sizes": [S(dims=(2, 3), dtype=int32, scalar=False), S(dims=(4,), dtype=int64, scalar=True)],
     "shape": [S(floats(2, 3), dtype=int32), S(floats(), dtype=int64)], "size": [S(floats(2, 3)), S(floats(0))],
     "rank": [S(floats(2, 3), dtype=int64)],

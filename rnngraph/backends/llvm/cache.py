@@ -1,4 +1,4 @@
-"""Object code on disk: one file a module, named by a hash of everything that decides it.
+"""What was compiled, on disk: one file an object of code or record (`records`), named by a hash of all that decides it.
 
 The folder is `RNNGRAPH_CACHE`, else `rnngraph` in the user's cache folder; `RNNGRAPH_CACHE=off` turns it off.
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from rnngraph.backends.llvm import cache
+from rnngraph.backends.llvm import cache, records
 from rnngraph.backends.llvm.bounds import CheckedEmitter
 from rnngraph.backends.llvm.bounds import wanted as checks_wanted
 from rnngraph.backends.llvm.draws import Routine
@@ -23,6 +23,7 @@ from rnngraph.backends.llvm.emit import Emitter
 from rnngraph.backends.llvm.guard import TEXT, Guard
 from rnngraph.backends.llvm.native import Segment
 from rnngraph.backends.llvm.program import GrownStep, HostStep, NativeStep, Program
+from rnngraph.backends.llvm.records import Code, Codes
 from rnngraph.backends.llvm.text import AS_WRITTEN, Module
 from rnngraph.backends.llvm.toolchain import Library, Object, Toolchain, machine
 from rnngraph.ir.binders import require_bound
@@ -44,10 +45,15 @@ class LLVMExecutable:
 
     def __init__(self, engine: LLVMEngine, graph: Graph) -> None:
         start = time.perf_counter()
-        self.graph = optimise(graph, (*STEPS, *TIDY, *LOOPS, *KERNELS))
+        entry = records.entry(graph, engine.toolchain.key())
+        known = None if entry is None else entry.load()
+        self.graph = optimise(graph, (*STEPS, *TIDY, *LOOPS, *KERNELS)) if known is None else optimise(known.graph, ())
         require_bound(self.graph)
         self.symbols = param_symbols(self.graph)
-        self.program = engine.program(partition(self.graph))
+        codes = records.Codes(() if known is None else known.code)
+        self.program = engine.program(partition(self.graph), codes)
+        if entry is not None and (known is None or codes.new):
+            entry.save(records.Record(self.graph, codes.used))
         self.compile_seconds = time.perf_counter() - start
         self.parameters = set(self.graph.params)
 
@@ -79,7 +85,7 @@ class LLVMEngine:
         """Loaded code by its key, as long as an executable uses it."""
         self.kernels: weakref.WeakValueDictionary[str, Object] = weakref.WeakValueDictionary()
         """Kernels by name, as long as a library has them: a fetch set compiles what no other one has."""
-        self.routines: dict[Routine, bytes] = {}
+        self.routines: dict[Routine, Object] = {}
 
     def compile(self, graph: Graph, options: Options) -> LLVMExecutable:
         """An executable of a closed graph. Raises InternalError for one that uses a size that nothing binds."""
@@ -90,39 +96,68 @@ class LLVMEngine:
         """The way into native code."""
         return Guard(self.library(TEXT, AS_WRITTEN))
 
-    def program(self, parts: Parts) -> Program:
+    def program(self, parts: Parts, codes: Codes) -> Program:
         """A graph whose pieces are lowered, emitted, compiled and loaded."""
-        return Program(parts, [self.step(piece) for piece in parts.pieces])
+        return Program(parts, [self.step(piece, codes) for piece in parts.pieces])
 
-    def step(self, piece: Piece) -> NativeStep | GrownStep | HostStep:
+    def step(self, piece: Piece, codes: Codes) -> NativeStep | GrownStep | HostStep:
         """What runs a piece."""
         if isinstance(piece, Stretch):
             lowered = lower(piece.nodes, piece.inputs, piece.outputs, self.target)
-            return NativeStep(piece, self.segment(lowered.plan), lowered.nodes)
+            return NativeStep(piece, self.segment(lowered.plan, codes), lowered.nodes)
         if isinstance(piece, OpenEnded):
             grown = lower_grown(piece.node, self.target)
-            return GrownStep(grown, self.segment(grown.lowered.plan))
-        return HostStep(piece, [self.program(region) for region in piece.regions])
+            return GrownStep(grown, self.segment(grown.lowered.plan, codes))
+        return HostStep(piece, [self.program(region, codes) for region in piece.regions])
 
-    def segment(self, plan: Plan) -> Segment:
-        """Emit, compile and load a plan."""
-        made = (CheckedEmitter if checks_wanted() else Emitter)(plan, self.target).write()
-        library = self.library(str(made.module), made.module.optimise, (made.verbatim, made.loops), made.routines)
-        return Segment(plan, library, self.guard, getattr(made, "places", ()))
+    def segment(self, plan: Plan, codes: Codes) -> Segment:
+        """The code of a plan: as it is known, or emitted and compiled; loaded."""
+        library = None if codes.next is None else self.known(codes.next)
+        places: Sequence[str] = ()
+        if library is None:
+            codes.new = True
+            made = (CheckedEmitter if checks_wanted() else Emitter)(plan, self.target).write()
+            library = self.library(str(made.module), made.module.optimise, (made.verbatim, made.loops), made.routines)
+            places = getattr(made, "places", ())
+        codes.used.append(records.code(library.objects))
+        return Segment(plan, library, self.guard, places)
+
+    def known(self, code: Code) -> Library | None:
+        """The loaded code of these parts, if all of them are there; from memory or disk."""
+        with self.latch.lock:
+            found = self.loaded(code[0].key)
+            if found is None:
+                objects = [Object(data, part.key, tuple(part.kernels)) for part in code
+                           if (data := cache.load(part.key)) is not None]
+                if len(objects) < len(code):
+                    return None
+                for each, part in zip(objects, code, strict=True):
+                    each.needs = tuple(objects[i] for i in part.needs)
+                    for name in part.kernels:
+                        self.kernels.setdefault(name, each)
+                found = self.link(objects)
+            return found
+
+    def loaded(self, key: str) -> Library | None:
+        """The library of a caller that is loaded still."""
+        known = self.libraries.get(key)
+        return None if known is None else known()
+
+    def link(self, objects: Sequence[Object]) -> Library:
+        """Load objects, the caller's first."""
+        found = self.toolchain.load(*(each.data for each in objects))
+        found.objects = objects
+        alive = {k: ref for k, ref in self.libraries.items() if ref() is not None}
+        self.libraries = {**alive, objects[0].key: weakref.ref(found)}
+        return found
 
     def library(self, text: str, optimise: str, kernels: Iterable[Module] = (), routines: Iterable[Routine] = ()) -> Library:
         """The loaded code of a text, with the kernels and routines that it calls; from memory, disk or LLVM."""
-        key = self.key(text, optimise)
         with self.latch.lock:
-            known = self.libraries.get(key)
-            found = None if known is None else known()
+            found = self.loaded(self.key(text, optimise))
             if found is None:
-                shared = list(dict.fromkeys(part for module in kernels for part in self.objects(module)))
-                found = self.toolchain.load(self.compiled(text, optimise), *(s.data for s in shared),
-                                            *map(self.routine, routines))
-                found.parts = shared
-                alive = {k: ref for k, ref in self.libraries.items() if ref() is not None}
-                self.libraries = {**alive, key: weakref.ref(found)}
+                shared = dict.fromkeys(part for module in kernels for part in self.objects(module))
+                found = self.link([self.object(text, optimise), *shared, *map(self.routine, routines)])
             return found
 
     def objects(self, kernels: Module) -> list[Object]:
@@ -131,7 +166,7 @@ class LLVMEngine:
         new = [name for name in kernels.functions if name not in known]
         if new:
             called = {known[name] for each in new for name in kernels.functions[each].calls() if name in known}
-            made = Object(self.compiled(str(kernels.part(new)), kernels.optimise), tuple(called))
+            made = self.object(str(kernels.part(new)), kernels.optimise, tuple(new), tuple(called))
             known.update(dict.fromkeys(new, made))
             self.kernels.update(dict.fromkeys(new, made))
         loaded: dict[Object, None] = {}
@@ -143,20 +178,20 @@ class LLVMEngine:
                 stack.extend(at.needs)
         return list(loaded)
 
-    def routine(self, routine: Routine) -> bytes:
+    def routine(self, routine: Routine) -> Object:
         """The object of a routine, kept: plans of any shape share it."""
         if routine not in self.routines:
-            self.routines[routine] = self.compiled(routine.text(self.target), AS_WRITTEN)
+            self.routines[routine] = self.object(routine.text(self.target), AS_WRITTEN)
         return self.routines[routine]
 
-    def compiled(self, text: str, optimise: str) -> bytes:
+    def object(self, text: str, optimise: str, kernels: tuple[str, ...] = (), needs: tuple[Object, ...] = ()) -> Object:
         """The object of a text, from disk or from LLVM."""
         key = self.key(text, optimise)
         data = cache.load(key)
         if data is None:
             data = self.toolchain.compile(text, optimise)
             cache.save(key, data)
-        return data
+        return Object(data, key, kernels, needs)
 
     def key(self, text: str, optimise: str) -> str:
         """What names the object of a text."""

@@ -52,19 +52,21 @@ def _refused(stage: str, text: str, error: Exception) -> CompilationError:
 
 @dataclass(eq=False)
 class Object:
-    """Machine code of kernels that libraries share, and the objects that have what these kernels call: an object is loaded
-    as a whole, so with all that any of its kernels needs."""
+    """Machine code under its key, the kernels in it that libraries share, and the objects that have what these call: an
+    object is loaded as a whole, so with all that any of its kernels needs."""
 
     data: bytes
+    key: str = ""
+    kernels: tuple[str, ...] = ()
     needs: tuple[Object, ...] = ()
 
 
 class Library:
-    """Loaded machine code. Addresses stay valid as long as this object lives, and so do the objects in `parts`."""
+    """Loaded machine code. Addresses stay valid as long as this object lives, and so does what is in `objects`."""
 
     def __init__(self, engine: llvm.ExecutionEngine) -> None:
         self._engine = engine
-        self.parts: Sequence[Object] = ()
+        self.objects: Sequence[Object] = ()
         close_after(self, engine)
 
     def _find(self, symbol: str) -> int:

@@ -200,14 +200,14 @@ def hidden(like: Tensor, op: str, *values: Tensor | Value, **attrs: Any) -> Valu
     return made
 
 
-def hidden_constant(value: Any, dtype: Any, like: Tensor | None = None) -> Value:
-    """A constant without an op of its own."""
+def hidden_constant(value: Any, dtype: Any, like: Tensor | None = None, op: str = "constant") -> Value:
+    """A constant without an op of its own; `op`: "seeds" for numbers that nobody chose."""
     graph = graph_of([] if like is None else [like])
     try:
         array = np.asarray(value, as_dtype(dtype).numpy)
     except OverflowError:
         raise ValueError(f"{shown(value)} is too large for {as_dtype(dtype).name}.") from None
-    return graph.builder.node("constant", (), {"value": Array(array)}).results[0]
+    return graph.builder.node(op, (), {"value": Array(array)}).results[0]
 
 
 def reserve(values: Sequence[Any], *names: str) -> None:

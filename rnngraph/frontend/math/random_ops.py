@@ -50,7 +50,7 @@ def _key(seed: Any) -> Any:
     """The key of an op as a value: its seeds, or nobody's numbers."""
     pair = get_seed(seed)
     if pair[0] is None:
-        pair = tuple(int(each) for each in np.frombuffer(os.urandom(16), np.int64))  # type: ignore[assignment]
+        return hidden_constant(np.frombuffer(os.urandom(16), np.int64), int64, op="seeds")
     return hidden_constant(pair, int64)
 
 

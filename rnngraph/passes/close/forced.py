@@ -19,7 +19,7 @@ from rnngraph.ir.types import TensorType
 from rnngraph.ir.walk import Rebuilder, all_nodes
 from rnngraph.passes.tools.prune import has_effect
 
-SAFE = frozenset({"constant", "sizes", "placeholder", "variable", "no_op", "history", "force"})
+SAFE = frozenset({"constant", "seeds", "sizes", "placeholder", "variable", "no_op", "history", "force"})
 
 
 def _asked(node: Node) -> bool:

@@ -87,7 +87,7 @@ class Rolls:
         """Whether a node may be made anywhere before it is read, and is not one that steps have in common."""
         if node.after or node in self.kept:
             return False
-        if node.op.name in ("constant", "sizes", "variable", "read"):
+        if node.op.name in ("constant", "seeds", "sizes", "variable", "read"):
             return True
         if node.op.name in PARTING or (isinstance(node.op.kind, Random) and not node.op.fails):
             return all(v.node is None or v.node in self.floating or self.often[self.signs[v.node]] < LEAST

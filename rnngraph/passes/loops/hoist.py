@@ -21,7 +21,7 @@ from rnngraph.passes.loops.loop_pass import LoopPass
 from rnngraph.passes.tools.region_edits import Edit
 from rnngraph.passes.tools.value_facts import plain
 
-FREE = ("constant", "sizes", "broadcast", "iota", "expand_dims", "squeeze", "reshape", "identity", "slice")
+FREE = ("constant", "seeds", "sizes", "broadcast", "iota", "expand_dims", "squeeze", "reshape", "identity", "slice")
 """Ops that are no work: what they give is read from where it is."""
 
 

@@ -69,7 +69,7 @@ class Joiner:
                     continue
                 if v.node is None or v.node not in self.position:
                     continue  # a parameter, or a constant in a branch
-                moves = v.node.op.name in ("constant", "sizes")
+                moves = v.node.op.name in ("constant", "seeds", "sizes")
                 if self.ready[v.node] > first or not (moves or self.position[v.node] < begin):
                     return False
         return True

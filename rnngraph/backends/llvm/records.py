@@ -1,0 +1,127 @@
+"""What a compilation found, kept on disk: the program after all passes and the objects of its code. A process that closes the
+same program again runs no pass, writes no LLVM text and asks LLVM nothing.
+
+Two programs are the same if their bytes are (`ir.bytecode`): ops, attributes, types, names, constants, and which nodes share a
+place in the user's files, but not which place. What makes of them what they become is part of the key: the machine, the
+versions of LLVM, NumPy and Python, and the sources that decide, read once a process. So no change of rnngraph can meet what
+an earlier one left behind. Files are checked as those of objects are (`cache`).
+"""
+
+from __future__ import annotations
+
+import functools
+import marshal
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from rnngraph.backends.llvm import bounds, cache
+from rnngraph.backends.llvm.toolchain import Object
+from rnngraph.ir.bytecode import VERSION, Pool, Unencodable, decode, encode
+from rnngraph.ir.graph import Graph
+
+ROOMS = ("ir", "ops", "passes", "lowering", "backends/llvm")
+"""The rooms whose sources decide what becomes of a closed graph."""
+
+class Part(NamedTuple):
+    """One object of a plan's code: its key, the kernels in it that other plans may share, and the numbers of those parts of
+    the same code that have what these call."""
+
+    key: str
+    kernels: Sequence[str] = ()
+    needs: Sequence[int] = ()
+
+
+Code = Sequence[Part]
+"""The objects of a plan, the caller's first."""
+
+
+def code(objects: Sequence[Object]) -> Code:
+    """What to keep of a plan's objects."""
+    numbers = {each: i for i, each in enumerate(objects)}
+    return [Part(each.key, each.kernels, [numbers[n] for n in each.needs]) for each in objects]
+
+
+@dataclass
+class Record:
+    """A program after all passes, and the code of its plans in the order in which they are made."""
+
+    graph: Graph
+    code: list[Code]
+
+
+class Codes:
+    """The code of a program's plans in the order in which they are made: what is known of it, and what was used."""
+
+    def __init__(self, known: Sequence[Code]) -> None:
+        self.known = known
+        self.used: list[Code] = []
+        self.new = False
+        """Whether code was made that is not among the known."""
+
+    @property
+    def next(self) -> Code | None:
+        """What is known of the next plan's code."""
+        return self.known[len(self.used)] if len(self.used) < len(self.known) else None
+
+
+class Entry:
+    """The place of one closed graph among the records."""
+
+    def __init__(self, graph: Graph, toolchain: str) -> None:
+        self.pool = Pool()
+        data = encode(graph, self.pool)
+        found = sha256("\n".join([toolchain, _sources(), np.__version__, sys.version]).encode())
+        found.update(self.pool.digest())
+        found.update(data)
+        self.key = found.hexdigest()
+
+    def load(self) -> Record | None:
+        """What is known of the graph."""
+        data = cache.load(self.key)
+        if data is None:
+            return None
+        graph, code = marshal.loads(data)
+        return Record(decode(graph, self.pool), [[Part(*part) for part in plan] for plan in code])
+
+    def save(self, record: Record) -> None:
+        """Keep what was found, if that is possible."""
+        try:
+            graph = encode(record.graph, self.pool)
+        except Unencodable:
+            return
+        code = [[(part.key, list(part.kernels), list(part.needs)) for part in plan] for plan in record.code]
+        cache.save(self.key, marshal.dumps((graph, code), VERSION))
+
+
+def entry(graph: Graph, toolchain: str) -> Entry | None:
+    """The place of a closed graph; None if nothing is to be kept of it: there is no folder, passes are watched, or something
+    in it belongs to this process."""
+    if cache.folder() is None or os.environ.get("RNNGRAPH_DUMP") or bounds.wanted():
+        return None
+    try:
+        return Entry(graph, toolchain)
+    except (Unencodable, OSError):
+        return None
+
+
+@functools.cache
+def _sources() -> str:
+    """A hash of the sources that decide. Raises OSError if they cannot be read."""
+    root = Path(__file__).parents[2]
+    found = sha256()
+    for path in _files(root):
+        found.update(f"{path.relative_to(root)}\n".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for room in ROOMS:
+        yield from sorted((root / room).rglob("*.py"))
