@@ -14,6 +14,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, NamedTuple, Union
 
@@ -390,13 +391,14 @@ def constant(value: Any, dtype: Any = None, name: str = "") -> Value:
 class Array:
     """An immutable array as an attribute: compares and hashes by dtype, shape and bytes."""
 
-    __slots__ = ("_hash", "_known", "array")
+    __slots__ = ("_digest", "_hash", "_known", "array")
 
     def __init__(self, array: Any) -> None:
         self.array = np.array(array)
         self.array.setflags(write=False)
         self._hash: int | None = None
         self._known: tuple[Any, ...] | None = None
+        self._digest: bytes | None = None
 
     def __deepcopy__(self, memo: object) -> Array:
         return self
@@ -409,6 +411,15 @@ class Array:
         # Scalars are compared all the time; the bytes of others are not worth keeping twice.
         self._known = key if self.array.size <= 1 else None
         return key
+
+    @property
+    def digest(self) -> bytes:
+        """A hash of dtype, shape and elements that is the same in every process."""
+        if self._digest is None:
+            array = self.array
+            elements = repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array).data
+            self._digest = sha256(f"{array.dtype.str}{array.shape}".encode() + sha256(elements).digest()).digest()
+        return self._digest
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Array) and self._key() == other._key()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,15 @@ def test_other_sources_are_another_compiler(work: Work, monkeypatch: pytest.Monk
     assert work.taken()[0] == 1
 
 
+def test_another_machine_is_another_compiler(work: Work) -> None:
+    """Also one that differs in a cache alone, of which no key of an object knows."""
+    engine = LLVMEngine()
+    engine.compile(training(seed=4), Options())
+    work.taken()
+    LLVMEngine(replace(engine.target, l2=engine.target.l2 // 4)).compile(training(seed=4), Options())
+    assert work.taken()[0] == 1
+
+
 def test_the_lines_are_those_of_the_program_at_hand(work: Work) -> None:
     def taking(marker: str) -> str:
         tf.reset_default_graph()
@@ -160,7 +170,7 @@ def test_the_lines_are_those_of_the_program_at_hand(work: Work) -> None:
 @pytest.mark.parametrize("damage", ["record", "object", "all"])
 def test_what_is_damaged_is_made_again(work: Work, damage: str, tmp_path: Path) -> None:
     graph = training(seed=4)
-    entry = records.entry(graph, LLVMEngine().toolchain.key())
+    entry = records.entry(graph, LLVMEngine().toolchain)
     assert entry is not None
     cold = LLVMEngine().compile(graph, Options())
     record = tmp_path / "cache" / f"{entry.key}.o"
@@ -213,5 +223,23 @@ def test_fetch_sets_share_kernels_with_records(work: Work) -> None:
     engine.compile(graph(True), Options())
     assert work.taken()[2] == 2, "the new kernel, and what calls both"
     assert kept.graph.results
+
+
+def test_a_kernel_may_be_in_two_objects(work: Work) -> None:
+    """One was read with a record while another plan had it already; whoever needs both objects gets the kernel twice."""
+    def graph(*which: int) -> Graph:
+        tf.reset_default_graph()
+        x = tf.placeholder(tf.float32, [None, 40])
+        made = [tf.tanh(x) * 3, tf.exp(x) - 2, tf.sigmoid(x) + 1]
+        return tf.Session(engine="reference").closed_graph([made[i] for i in which], {x: np.ones((3, 40))})
+    LLVMEngine().compile(graph(0, 1), Options())
+    engine = LLVMEngine()
+    kept = [engine.compile(graph(*which), Options()) for which in ((1, 2), (0, 1))]
+    run = engine.compile(graph(0, 2), Options())
+    x = np.linspace(-1, 1, 120, dtype=np.float32).reshape(3, 40)
+    first, last = run([x, np.int64(0)])
+    np.testing.assert_allclose(first, np.tanh(x) * 3, 1e-5)
+    np.testing.assert_allclose(last, 1 / (1 + np.exp(-x)) + 1, 1e-5)
+    assert len(kept) == 2
 
 

@@ -45,7 +45,7 @@ class LLVMExecutable:
 
     def __init__(self, engine: LLVMEngine, graph: Graph) -> None:
         start = time.perf_counter()
-        entry = records.entry(graph, engine.toolchain.key())
+        entry = records.entry(graph, engine.toolchain)
         known = None if entry is None else entry.load()
         self.graph = optimise(graph, (*STEPS, *TIDY, *LOOPS, *KERNELS)) if known is None else optimise(known.graph, ())
         require_bound(self.graph)

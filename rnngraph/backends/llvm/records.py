@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rnngraph.backends.llvm import bounds, cache
-from rnngraph.backends.llvm.toolchain import Object
+from rnngraph.backends.llvm.toolchain import Object, Toolchain
 from rnngraph.ir.bytecode import VERSION, Pool, Unencodable, decode, encode
 from rnngraph.ir.graph import Graph
 
@@ -74,10 +74,11 @@ class Codes:
 class Entry:
     """The place of one closed graph among the records."""
 
-    def __init__(self, graph: Graph, toolchain: str) -> None:
+    def __init__(self, graph: Graph, toolchain: Toolchain) -> None:
         self.pool = Pool()
         data = encode(graph, self.pool)
-        found = sha256("\n".join([toolchain, _sources(), np.__version__, sys.version]).encode())
+        made_by = [toolchain.key(), repr(toolchain.target), _sources(), np.__version__, sys.version]
+        found = sha256("\n".join(made_by).encode())
         found.update(self.pool.digest())
         found.update(data)
         self.key = found.hexdigest()
@@ -100,7 +101,7 @@ class Entry:
         cache.save(self.key, marshal.dumps((graph, code), VERSION))
 
 
-def entry(graph: Graph, toolchain: str) -> Entry | None:
+def entry(graph: Graph, toolchain: Toolchain) -> Entry | None:
     """The place of a closed graph; None if nothing is to be kept of it: there is no folder, passes are watched, or something
     in it belongs to this process."""
     if cache.folder() is None or os.environ.get("RNNGRAPH_DUMP") or bounds.wanted():
