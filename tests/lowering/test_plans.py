@@ -11,6 +11,7 @@ import pytest
 
 import rnngraph as tf
 from rnngraph.backends import load
+from rnngraph.backends.llvm.records import Codes
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.lowering import plan as p
 from rnngraph.lowering.print_plan import print_plan
@@ -39,10 +40,10 @@ class Recording(PlanEngine):
         super().__init__()
         self.plans: list[p.Plan] = []
 
-    def segment(self, plan: p.Plan) -> Any:
+    def segment(self, plan: p.Plan, codes: Codes) -> Any:
         """Note a plan."""
         self.plans.append(plan)
-        return super().segment(plan)
+        return super().segment(plan, codes)
 
 
 def programs() -> Iterator[tuple[Any, dict[Any, Any]]]:

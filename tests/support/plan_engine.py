@@ -13,6 +13,7 @@ import numpy as np
 
 from rnngraph.backends.llvm.engine import LLVMEngine
 from rnngraph.backends.llvm.native import check_sizes
+from rnngraph.backends.llvm.records import Codes
 from rnngraph.ir.kinds import Elementwise, Random
 from rnngraph.ir.op import lookup
 from rnngraph.ir.sizes import Dim, Symbol, evaluate
@@ -32,7 +33,7 @@ class PlanEngine(LLVMEngine):
 
     name = "plans"
 
-    def segment(self, plan: p.Plan) -> Any:
+    def segment(self, plan: p.Plan, codes: Codes) -> Any:
         """A plan as something to call."""
         return Interpreted(plan)
 
