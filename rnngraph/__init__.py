@@ -7,6 +7,8 @@ import importlib as _importlib
 from typing import TYPE_CHECKING as _TYPE_CHECKING
 from typing import Any as _Any
 
+_importlib.import_module("rnngraph.release")  # before all else: it notes when
+
 _TABLE = {
     "rnngraph": "contrib errors nn train",
     "rnngraph.frontend.scripts": "flags summary",

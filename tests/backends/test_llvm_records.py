@@ -16,7 +16,10 @@ import rnngraph as tf
 from rnngraph.backends.llvm import engine as engines
 from rnngraph.backends.llvm import records
 from rnngraph.backends.llvm.engine import LLVMEngine
-from rnngraph.ir.graph import Graph
+from rnngraph.ir.graph import Builder, Graph, building, call
+from rnngraph.ir.op import OPS
+from rnngraph.ir.types import float32, tensor
+from rnngraph.ops.declare import elementwise
 from rnngraph.runtime.interface import Options
 
 
@@ -139,6 +142,31 @@ def test_other_sources_are_another_compiler(work: Work, monkeypatch: pytest.Monk
     monkeypatch.setattr(records, "_sources", lambda: "changed")
     LLVMEngine().compile(training(seed=4), Options())
     assert work.taken()[0] == 1
+
+
+def test_sources_that_changed_since_they_were_imported_say_nothing(work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a process that imported the old ones would keep what it made under the name of the new ones."""
+    records._sources.cache_clear()
+    monkeypatch.setattr(records, "IMPORTED", 0.0)
+    for _ in range(2):
+        LLVMEngine().compile(training(seed=4), Options())
+        assert work.taken()[0] == 1
+    records._sources.cache_clear()
+
+
+def test_ops_that_users_declare_are_not_kept(work: Work) -> None:
+    """Nothing says what they mean."""
+    def scaled(factor: float) -> Any:
+        op = elementwise("scaled_by_user", "x * factor.", lambda x: x * factor, lambda s, x: s.mul(x, s.const(factor, x)), "f")
+        try:
+            builder = Builder(Graph())
+            x = builder.param(tensor(float32, (3,)))
+            with building(builder):
+                graph = builder.graph.seal([call(op.name, x)])
+            return LLVMEngine().compile(graph, Options())([np.float32([1, 2, 3])])[0].tolist()
+        finally:
+            del OPS[op.name]
+    assert [scaled(factor) for factor in (2.0, 3.0)] == [[2, 4, 6], [3, 6, 9]]
 
 
 def test_another_machine_is_another_compiler(work: Work) -> None:

@@ -25,6 +25,9 @@ from rnngraph.backends.llvm import bounds, cache
 from rnngraph.backends.llvm.toolchain import Object, Toolchain
 from rnngraph.ir.bytecode import VERSION, Pool, Unencodable, decode, encode
 from rnngraph.ir.graph import Graph
+from rnngraph.ir.walk import all_nodes
+from rnngraph.ops import OWN
+from rnngraph.release import IMPORTED
 
 ROOMS = ("ir", "ops", "passes", "lowering", "backends/llvm")
 """The rooms whose sources decide what becomes of a closed graph."""
@@ -102,9 +105,11 @@ class Entry:
 
 
 def entry(graph: Graph, toolchain: Toolchain) -> Entry | None:
-    """The place of a closed graph; None if nothing is to be kept of it: there is no folder, passes are watched, or something
-    in it belongs to this process."""
+    """The place of a closed graph; None if nothing is to be kept of it: there is no folder, passes are watched, something in
+    it belongs to this process (a Python function, an op that the user declared), or nobody can say what decides."""
     if cache.folder() is None or os.environ.get("RNNGRAPH_DUMP") or bounds.wanted():
+        return None
+    if any(node.op.name not in OWN for node in all_nodes(graph)):
         return None
     try:
         return Entry(graph, toolchain)
@@ -114,10 +119,13 @@ def entry(graph: Graph, toolchain: Toolchain) -> Entry | None:
 
 @functools.cache
 def _sources() -> str:
-    """A hash of the sources that decide. Raises OSError if they cannot be read."""
+    """A hash of the sources that decide. Raises OSError if they cannot be read, or are not those that this process runs."""
     root = Path(__file__).parents[2]
     found = sha256()
-    for path in _files(root):
+    files = list(_files(root))
+    if not files or max(path.stat().st_mtime for path in files) > IMPORTED:
+        raise OSError("there are no sources, or they changed after they were imported")
+    for path in files:
         found.update(f"{path.relative_to(root)}\n".encode())
         found.update(path.read_bytes())
     return found.hexdigest()
