@@ -561,3 +561,37 @@ def test_equal_slices_of_a_size_that_data_decide_and_their_gradients(sess: Any) 
     [d] = tf.gradients(loss, x)
     for count, wanted in ((-1, [4, 8, 0]), (1, [4, 0, 0]), (0, [0, 0, 0]), (7, [4, 8, 12]), (-7, [0, 0, 0])):
         assert sess.run(d, {x: [[1.0, 2.0, 3.0]] * 2, n: count}).tolist() == [wanted] * 2
+
+
+# --- indices at the borders -----------------------------------------------------------------------------------------------
+
+def _scattered(x: Any, i: Any) -> Any:
+    v = tf.get_variable("v", initializer=np.ones((4, 3), np.float32))
+    with tf.control_dependencies([v.initializer]):
+        return tf.scatter_add(v, i, tf.ones([1, 3]))
+
+
+INDEXED = {
+    "gather": tf.gather,
+    "gather of another axis": lambda x, i: tf.gather(tf.transpose(x), i, axis=1),
+    "embedding": tf.nn.embedding_lookup,
+    "gradient": lambda x, i: tf.convert_to_tensor(tf.gradients(tf.reduce_sum(tf.gather(x, i)), x)[0]),
+    "scatter": _scattered,
+    "labels": lambda x, i: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=i, logits=tf.transpose(x)[:1]),
+    "step by step": lambda x, i: tf.map_fn(lambda k: tf.gather(x, k), i, dtype=tf.float32),
+}
+
+
+@pytest.mark.parametrize("index", [-1, 0, 3, 4, 5])
+@pytest.mark.parametrize("what", INDEXED)
+def test_an_index_is_below_the_size(sess: Any, what: str, index: int) -> None:
+    """Neither negative nor the size itself, whatever reads or writes by it."""
+    x, i = tf.placeholder(tf.float32, [None, 3]), tf.placeholder(tf.int32, [None])
+    y = INDEXED[what](x, i)
+    feeds = {x: np.ones((4, 3)), i: [index]}
+    if 0 <= index < 4:
+        assert np.isfinite(sess.run(y, feeds)).all()
+    else:
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            sess.run(y, feeds)
+    assert np.isfinite(sess.run(y, {x: np.ones((4, 3)), i: [0]})).all(), "the session stays usable"
