@@ -595,3 +595,25 @@ def test_an_index_is_below_the_size(sess: Any, what: str, index: int) -> None:
         with pytest.raises(tf.errors.InvalidArgumentError):
             sess.run(y, feeds)
     assert np.isfinite(sess.run(y, {x: np.ones((4, 3)), i: [0]})).all(), "the session stays usable"
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int8", "uint8", "int16", "int32", "int64", "float32", "float64"])
+def test_rows_of_any_width_are_taken(sess: Any, dtype: str) -> None:
+    """Also of a few bytes, which are no whole words."""
+    x, i = tf.placeholder(dtype, [None, None]), tf.placeholder(tf.int32, [None])
+    y = tf.gather(x, i)
+    for width in (0, 1, 2, 3, 5, 8):
+        given = (np.arange(4 * width).reshape(4, width) % 5 % 2).astype(dtype)
+        np.testing.assert_array_equal(sess.run(y, {x: given, i: [3, 0, 2]}), given[[3, 0, 2]])
+
+
+@pytest.mark.parametrize("what", ["argmax", "argmin"])
+def test_nothing_has_no_extreme(sess: Any, what: str) -> None:
+    """Not even where none is asked for; no rows of something have no extremes without fail."""
+    x = tf.placeholder(tf.float32, [None, None])
+    y = getattr(tf, what)(x, 1)
+    assert sess.run(y, {x: np.zeros((0, 3))}).shape == (0,)
+    for shape in ((2, 0), (0, 0)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="is empty in shape"):
+            sess.run(y, {x: np.zeros(shape)})
+    assert sess.run(y, {x: np.zeros((2, 3))}).tolist() == [0, 0]
