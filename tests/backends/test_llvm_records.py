@@ -16,11 +16,13 @@ import rnngraph as tf
 from rnngraph.backends.llvm import engine as engines
 from rnngraph.backends.llvm import records
 from rnngraph.backends.llvm.engine import LLVMEngine
+from rnngraph.backends.llvm.program import GrownStep, NativeStep, Program
 from rnngraph.ir.graph import Builder, Graph, building, call
 from rnngraph.ir.op import OPS
 from rnngraph.ir.types import float32, tensor
 from rnngraph.ops.declare import elementwise
 from rnngraph.runtime.interface import Options
+from tests.support.random_graphs import random_graph
 
 
 class Work:
@@ -41,6 +43,7 @@ def work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Work:
     """Counts, with an empty cache."""
     monkeypatch.setenv("RNNGRAPH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("RNNGRAPH_CHECK", raising=False)
+    monkeypatch.delenv("RNNGRAPH_VERIFY", raising=False)  # which writes known plans again
     counts = Work()
     passes, emitter, compile_ = engines.optimise, engines.Emitter.write, engines.Toolchain.compile
 
@@ -118,6 +121,52 @@ def test_a_known_program_is_only_read(work: Work, program: Callable[..., Graph])
         np.testing.assert_array_equal(a, b)
     shown = [str(step) for step in cold.explain().steps]
     assert shown == [str(step) for step in warm.explain().steps]
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_known_code_is_that_of_its_plan(seed: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is read is lowered to the same plan, sizes in the same order; RNNGRAPH_VERIFY looks."""
+    monkeypatch.setenv("RNNGRAPH_CACHE", str(tmp_path))
+    monkeypatch.setenv("RNNGRAPH_VERIFY", "1")
+    monkeypatch.delenv("RNNGRAPH_CHECK", raising=False)
+    rng = np.random.default_rng(600 + seed)
+    graph, arrays = random_graph(rng, steps=int(rng.integers(8, 25)), depth=int(rng.integers(0, 4)))
+    seen: list[Any] = []
+    verify = LLVMEngine.verify
+    monkeypatch.setattr(LLVMEngine, "verify", lambda self, *args: (seen.append(args), verify(self, *args)))
+    cold, warm = LLVMEngine().compile(graph, Options()), LLVMEngine().compile(graph, Options())
+    assert len(seen) == sum(isinstance(step, (NativeStep, GrownStep)) for step in steps_of(warm.program))
+    for a, b in zip(outcome(cold, arrays), outcome(warm, arrays), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def steps_of(program: Program) -> list[Any]:
+    """The steps of a program and of those inside it."""
+    return [s for step in program.steps for s in [step, *(i for p in getattr(step, "programs", ()) for i in steps_of(p))]]
+
+
+def outcome(run: Any, arrays: list[Any]) -> list[Any]:
+    """What a program gives, or the words of its error."""
+    try:
+        return [v for v in run(arrays) if isinstance(v, np.ndarray)]
+    except tf.errors.OpError as error:
+        return [np.array(error.message)]
+
+
+def test_what_is_read_needs_what_it_needed(work: Work) -> None:
+    """A product whose tiles are in another plan's object."""
+    def graph(width: int, more: bool = False) -> Graph:
+        tf.reset_default_graph()
+        x = tf.placeholder(tf.float32, [32, 48])
+        y = tf.matmul(x, tf.constant(np.ones((48, width)), tf.float32))
+        return tf.Session(engine="reference").closed_graph(tf.exp(y) - 1 if more else y, {x: np.ones((32, 48))})
+    engine = LLVMEngine()
+    kept = [engine.compile(graph(width), Options()) for width in (128, 256)]
+    engine = LLVMEngine()
+    kept.append(engine.compile(graph(256), Options()))
+    run = engine.compile(graph(256, True), Options())
+    x = np.linspace(-0.1, 0.1, 32 * 48, dtype=np.float32).reshape(32, 48)
+    np.testing.assert_allclose(run([x, np.int64(0)])[0], np.exp(np.repeat(x.sum(1, keepdims=True), 256, 1)) - 1, 1e-3, 1e-5)
 
 
 def test_numbers_that_nobody_chose_are_the_programs_own(work: Work) -> None:

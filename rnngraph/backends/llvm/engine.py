@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 import weakref
 from collections.abc import Iterable, Sequence
@@ -26,6 +27,7 @@ from rnngraph.backends.llvm.program import GrownStep, HostStep, NativeStep, Prog
 from rnngraph.backends.llvm.records import Code, Codes
 from rnngraph.backends.llvm.text import AS_WRITTEN, Module
 from rnngraph.backends.llvm.toolchain import Library, Object, Toolchain, machine
+from rnngraph.errors import InternalError
 from rnngraph.ir.binders import require_bound
 from rnngraph.ir.graph import Graph
 from rnngraph.ir.sizes import Symbol
@@ -113,6 +115,8 @@ class LLVMEngine:
     def segment(self, plan: Plan, codes: Codes) -> Segment:
         """The code of a plan: as it is known, or emitted and compiled; loaded."""
         library = None if codes.next is None else self.known(codes.next)
+        if library is not None and os.environ.get("RNNGRAPH_VERIFY") == "1":
+            self.verify(plan, library)
         places: Sequence[str] = ()
         if library is None:
             codes.new = True
@@ -137,6 +141,12 @@ class LLVMEngine:
                         self.kernels.setdefault(name, each)
                 found = self.link(objects)
             return found
+
+    def verify(self, plan: Plan, library: Library) -> None:
+        """Raise InternalError unless this code is what would be written for the plan: what is read is lowered to the same."""
+        made = Emitter(plan, self.target).write()
+        if self.key(str(made.module), made.module.optimise) != library.objects[0].key:
+            raise InternalError(None, None, "known code is not that of its plan; please report it with the program")
 
     def loaded(self, key: str) -> Library | None:
         """The library of a caller that is loaded still."""
