@@ -41,15 +41,17 @@ def test_random_programs_survive(seed: int) -> None:
 
 
 def test_sizes_keep_their_form() -> None:
-    """Symbols are born in the order of the first program's, so normal forms that go by it are equal again."""
-    late, early = (Symbol(hint) for hint in ("late", "early"))
+    """Symbols are born in the order of the first program's: normal forms go by it, and the arguments of native code."""
+    first, second = (Symbol(hint) for hint in ("first", "second"))
     builder = Builder(Graph())
-    builder.graph.binds.update((late, early))
-    builder.param(tensor(float32, (early.dim, late.dim)))
-    x = builder.param(tensor(float32, (floordiv(maximum(late.dim, early.dim), 3),)))
+    builder.graph.binds.update((first, second))
+    builder.param(tensor(float32, (second.dim, first.dim)))
+    x = builder.param(tensor(float32, (floordiv(maximum(first.dim, second.dim), 3),)))
     graph = builder.graph.seal([x])
     again = decode(encode(graph, Pool()), Pool())
     assert print_graph(again) == print_graph(graph)
+    born = {s.hint: s.serial for s in again.binds}
+    assert born["first"] < born["second"]
 
 
 def program(value: Any, line: int, op: str = "constant") -> Graph:
