@@ -6,14 +6,17 @@ Run in a process of its own, which the system kills if a kernel reaches over a b
 from __future__ import annotations
 
 import ctypes
+import itertools
 import mmap
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pytest
 
+import rnngraph as tf
 from rnngraph.backends.llvm import native
 from rnngraph.backends.llvm.elements import FEWEST
 from rnngraph.backends.llvm.engine import LLVMEngine
@@ -62,10 +65,54 @@ def strict(at_end: bool) -> None:
                 run(inputs)
 
 
+def products(at_end: bool) -> None:
+    """Matrix products of few rows and of more, sizes known and not, and rows that are taken and put by an index."""
+    native.aligned = lambda shape, dtype: bordered(shape, dtype, at_end)  # type: ignore[assignment]
+    ready = engine("this")
+    lanes = ready.target.lanes(4)
+
+    def placed(arrays: Iterable[Any]) -> list[Any]:
+        made = [bordered(a.shape, a.dtype, at_end) for a in arrays]
+        for there, a in zip(made, arrays, strict=True):
+            there[...] = a
+        return [*made, np.int64(0)]
+
+    def run(fetch: Any, feeds: dict[Any, Any]) -> None:
+        closed = tf.Session(engine="reference").closed_graph(fetch, feeds)
+        found = ready.compile(closed, Options())(placed(feeds.values()))[0]
+        np.testing.assert_allclose(found, tf.Session(engine="reference").run(fetch, feeds), 1e-4, 1e-5)
+    widths = (1, 3, lanes - 1, lanes, lanes + 1, 4 * lanes + 3)
+    for how in ({}, {"transpose_a": True}, {"transpose_b": True}):
+        def laid(m: int, k: int, n: int, how: Any = how) -> tuple[Any, Any]:
+            a, b = (np.linspace(-1, 1, r * c, dtype=np.float32).reshape(r, c) for r, c in ((m, k), (k, n)))
+            return a.T if "transpose_a" in how else a, b.T if "transpose_b" in how else b
+        tf.reset_default_graph()
+        x, y = (tf.placeholder(tf.float32, [None, None]) for _ in range(2))
+        first = dict(zip((x, y), laid(5, 4, 3), strict=True))
+        ran = ready.compile(tf.Session(engine="reference").closed_graph(tf.matmul(x, y, **how), first), Options())
+        for m, k, n in itertools.product((1, 3, 4, 7, 16), (1, 2, 9), widths):
+            a, b = laid(m, k, n)
+            wanted = (a.T if "transpose_a" in how else a) @ (b.T if "transpose_b" in how else b)
+            np.testing.assert_allclose(ran(placed((a, b)))[0], wanted, 1e-4, 1e-5)
+        for m, n in itertools.product((3, 7), (3, lanes + 1)):
+            tf.reset_default_graph()
+            feeds = {tf.placeholder(tf.float32, v.shape): v for v in laid(m, 9, n)}
+            run(tf.matmul(*feeds, **how), feeds)
+    for dtype, width in itertools.product(("float32", "int8", "int16"), (1, 3, 8)):
+        tf.reset_default_graph()
+        x, i = tf.placeholder(dtype, [None, None]), tf.placeholder(tf.int32, [None])
+        run(tf.gather(x, i), {x: np.arange(4 * width).reshape(4, width).astype(dtype), i: np.int32([3, 0, 2])})
+        if dtype == "float32":
+            put = tf.gradients(tf.reduce_sum(tf.gather(x, i)), x)[0]
+            run(tf.convert_to_tensor(put), {x: np.ones((4, width), dtype), i: np.int32([3, 0, 3])})
+            run(tf.argmax(x, 1), {x: np.arange(4 * width).reshape(4, width).astype(dtype)})
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page protection as Linux has it")
 @pytest.mark.parametrize("where", ["end", "start"])
-def test_nothing_outside_is_touched(where: str) -> None:
-    code = f"from tests.backends.test_llvm_pages import strict; strict({where == 'end'})"
+@pytest.mark.parametrize("what", ["strict", "products"])
+def test_nothing_outside_is_touched(what: str, where: str) -> None:
+    code = f"from tests.backends.test_llvm_pages import {what}; {what}({where == 'end'})"
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:] or f"ended by signal {-done.returncode}"
 
