@@ -617,3 +617,17 @@ def test_nothing_has_no_extreme(sess: Any, what: str) -> None:
         with pytest.raises(tf.errors.InvalidArgumentError, match="is empty in shape"):
             sess.run(y, {x: np.zeros(shape)})
     assert sess.run(y, {x: np.zeros((2, 3))}).tolist() == [0, 0]
+
+
+def test_a_product_stays_behind_the_check_of_its_sizes(sess: Any) -> None:
+    """It computes the same in every step, but only if rows that data decide are as many as others."""
+    x, z, y = (tf.placeholder(tf.float64, [None, 3, 3]), tf.placeholder(tf.float64, [None, 3, 3]),
+               tf.placeholder(tf.float64, [None]))
+    chosen = tf.boolean_mask(z, z[:, 0, 0] > 0)
+    made = tf.map_fn(lambda r: tf.matmul(x, chosen) * r, y)
+    given = np.linspace(1, 2, 27).reshape(3, 3, 3)
+    feeds = {x: given[:2], z: given * np.array([1.0, -1, 1])[:, None, None], y: [1.0, 2.0]}
+    np.testing.assert_allclose(sess.run(made, feeds)[1], 2 * given[:2] @ given[[0, 2]])
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        sess.run(made, {**feeds, z: given})
+    assert sess.run(made, {**feeds, z: given, y: []}).shape[0] == 0, "no step, no check"

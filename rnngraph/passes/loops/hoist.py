@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rnngraph.ir.binders import names
+from rnngraph.ir.binders import mentioned, names
 from rnngraph.ir.graph import Graph, Node, Value
 from rnngraph.ir.layout import LoopParts, parts
+from rnngraph.ir.sizes import Symbol, symbols
 from rnngraph.ir.walk import Rebuilder
 from rnngraph.passes.loops.idle_slots import idle_slots
 from rnngraph.passes.loops.loop_pass import LoopPass
@@ -26,10 +27,16 @@ FREE = ("constant", "seeds", "sizes", "broadcast", "iota", "expand_dims", "squee
 
 
 def steady(region: Graph, captures: Sequence[Value]) -> list[Node]:
-    """The nodes of a region that compute the same at every step and could run in front of it."""
+    """The nodes of a region that compute the same at every step and could run in front of it. What reads values of sizes that
+    the region has checked may rest on that check, so it stays behind it."""
     same: set[Value] = set(captures)
+    checked: set[Symbol] = set()
     found = []
     for node in region.nodes:
+        if node.op.name == "check_sizes":
+            checked.update(s for v in node.operands for d in v.content or () for s in symbols(d))
+        if checked and not checked.isdisjoint(s for v in node.operands for s in mentioned(v)):
+            continue
         if plain(node) and all(v in same for v in node.operands) and not names(node) & region.binds:
             found.append(node)
             same.update(node.results)
