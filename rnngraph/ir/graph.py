@@ -391,43 +391,31 @@ def constant(value: Any, dtype: Any = None, name: str = "") -> Value:
 class Array:
     """An immutable array as an attribute: compares and hashes by dtype, shape and bytes."""
 
-    __slots__ = ("_digest", "_hash", "_known", "array")
+    __slots__ = ("_digest", "array")
 
     def __init__(self, array: Any) -> None:
         self.array = np.array(array)
         self.array.setflags(write=False)
-        self._hash: int | None = None
-        self._known: tuple[Any, ...] | None = None
         self._digest: bytes | None = None
 
     def __deepcopy__(self, memo: object) -> Array:
         return self
-
-    def _key(self) -> tuple[Any, ...]:
-        if self._known is not None:
-            return self._known
-        data = self.array.tolist() if self.array.dtype == object else self.array.tobytes()
-        key = self.array.dtype.str, self.array.shape, repr(data) if isinstance(data, list) else data
-        # Scalars are compared all the time; the bytes of others are not worth keeping twice.
-        self._known = key if self.array.size <= 1 else None
-        return key
 
     @property
     def digest(self) -> bytes:
         """A hash of dtype, shape and elements that is the same in every process."""
         if self._digest is None:
             array = self.array
-            elements = repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array).data
-            self._digest = sha256(f"{array.dtype.str}{array.shape}".encode() + sha256(elements).digest()).digest()
+            found = sha256(f"{array.dtype.str}{array.shape}".encode())
+            found.update(repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array).data)
+            self._digest = found.digest()
         return self._digest
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Array) and self._key() == other._key()
+        return isinstance(other, Array) and self.digest == other.digest
 
     def __hash__(self) -> int:
-        if self._hash is None:
-            self._hash = hash(self._key())
-        return self._hash
+        return hash(self.digest)
 
     def __repr__(self) -> str:
         return f"Array({self.array.tolist()!r}, {self.array.dtype})"

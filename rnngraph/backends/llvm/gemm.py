@@ -2,7 +2,7 @@
 
 The loop vectoriser reaches a third of the machine's peak on a plain triple loop, so these kernels spell out the
 registers: a tile of C of a few rows by a few vectors stays in accumulators for the whole k loop. They belong in a
-module that skips LLVM's optimisation pipeline (`Target.compile(..., verbatim=...)`), which would undo the blocking.
+module that LLVM takes as it is written (`text.AS_WRITTEN`): its optimisation pipeline would undo the blocking.
 
 Every product is made of *tiles* (see `tiles`), functions that all products share which need the same one. A product's own
 function cuts C into them; what is known of its sizes (a Python int) is folded into that text.

@@ -32,6 +32,7 @@ from rnngraph.release import IMPORTED
 ROOMS = ("ir", "ops", "passes", "lowering", "backends/llvm")
 """The rooms whose sources decide what becomes of a closed graph."""
 
+
 class Part(NamedTuple):
     """One object of a plan's code: its key, the kernels in it that other plans may share, and the numbers of those parts of
     the same code that have what these call."""
@@ -91,8 +92,8 @@ class Entry:
         data = cache.load(self.key)
         if data is None:
             return None
-        graph, code = marshal.loads(data)
-        return Record(decode(graph, self.pool), [[Part(*part) for part in plan] for plan in code])
+        graph, plans = marshal.loads(data)
+        return Record(decode(graph, self.pool), [[Part(*part) for part in plan] for plan in plans])
 
     def save(self, record: Record) -> None:
         """Keep what was found, if that is possible."""
@@ -100,8 +101,8 @@ class Entry:
             graph = encode(record.graph, self.pool)
         except Unencodable:
             return
-        code = [[(part.key, list(part.kernels), list(part.needs)) for part in plan] for plan in record.code]
-        cache.save(self.key, marshal.dumps((graph, code), VERSION))
+        plans = [[(part.key, list(part.kernels), list(part.needs)) for part in plan] for plan in record.code]
+        cache.save(self.key, marshal.dumps((graph, plans), VERSION))
 
 
 def entry(graph: Graph, toolchain: Toolchain) -> Entry | None:
